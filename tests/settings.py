@@ -1,0 +1,25 @@
+"""The project's settings for tests: no variable of the caller's shell, nothing outside a temporary folder.
+
+`TEST_DATABASE_URL=postgres://...` runs the same tests on another database than a SQLite file.
+"""
+
+import os
+import tempfile
+
+for _name in [name for name in os.environ if name.startswith("HEADRACE_")]:
+    del os.environ[_name]
+
+# Kept by name: the folder goes when the interpreter ends. Every xdist worker imports this anew and gets its own.
+_folder = tempfile.TemporaryDirectory(prefix="headrace-tests-")
+
+os.environ |= {
+    "HEADRACE_VAR_DIR": _folder.name,
+    "HEADRACE_SECRET_KEY": "for-tests-only-0123456789-abcdefghijklmnopqrstuvwxyz",
+    "HEADRACE_DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
+    "HEADRACE_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+    "HEADRACE_HTTPS": "false",
+}
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for users made by the hundred
