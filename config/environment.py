@@ -40,16 +40,22 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, extra="ignore")
 
     debug: bool = Field(False, description="Django's debug mode. Never where others can reach it.")
-    secret_key: str = Field("", description="Signs sessions. Empty: taken from VAR_DIR/secret_key if that file is there.")
+    secret_key: str = Field(
+        "", description="Signs sessions. Empty: taken from VAR_DIR/secret_key if that file is there."
+    )
     allowed_hosts: Words = Field(["localhost", "127.0.0.1", "[::1]"], description="Host names served, comma-separated.")
     allowed_origins: Annotated[list[Origin], NoDecode] = Field(
         [], description="Full origins whose pages may connect, comma-separated. The address itself need not be named."
     )
-    https: bool = Field(True, description="Served over TLS: secure cookies, HSTS, redirect. `serve` on loopback sets it off.")
+    https: bool = Field(
+        True, description="Served over TLS: secure cookies, HSTS, redirect. `serve` on loopback sets it off."
+    )
     behind_proxy: bool = Field(False, description="Trust X-Forwarded-Proto from the proxy in front.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What goes to standard error.")
 
-    var_dir: Path = Field(BASE_DIR / "var", description="Everything that is written: database, uploads, artifacts, key.")
+    var_dir: Path = Field(
+        BASE_DIR / "var", description="Everything that is written: database, uploads, artifacts, key."
+    )
     database_url: str = Field("", description="postgres://user:password@host/name, or empty for SQLite in VAR_DIR.")
     redis_url: str = Field("", description="redis://host:6379/0. Empty: in-process layer; separate workers then poll.")
     channel_layer: Literal["", "pubsub", "core", "memory"] = Field(
@@ -57,7 +63,9 @@ class Environment(BaseSettings):
     )
     channel_prefix: str = Field("headrace", description="Key prefix in Redis, one for each deployment that shares it.")
 
-    chunk_bytes: int = Field((1 << 20) - HEADER_BYTES, ge=1024, le=(1 << 20) - HEADER_BYTES, description="Largest chunk.")
+    chunk_bytes: int = Field(
+        (1 << 20) - HEADER_BYTES, ge=1024, le=(1 << 20) - HEADER_BYTES, description="Largest chunk."
+    )
     window_bytes: int = Field(8 << 20, ge=4096, le=256 << 20, description="Bytes in flight on one socket.")
     upload_bytes: int = Field(50 << 30, ge=1, le=2**53 - 1, description="Largest file.")
     open_uploads: int = Field(100, ge=1, le=10_000, description="Unfinished uploads on one socket.")
@@ -74,7 +82,9 @@ class Environment(BaseSettings):
     database_threads: int = Field(4, ge=1, le=64, description="Threads that talk to the database.")
 
     processors: Words = Field([], description="Python modules with @processor functions, beside the shipped ones.")
-    default_processor: str = Field("inspect", description="For an upload that names none. Empty: such uploads make no job.")
+    default_processor: str = Field(
+        "inspect", description="For an upload that names none. Empty: such uploads make no job."
+    )
     concurrency: int = Field(2, ge=1, le=256, description="Jobs at once in one worker.")
     lease_seconds: float = Field(30, ge=1, description="A running job whose worker is silent this long is redone.")
     worker_heartbeat_seconds: float = Field(5, gt=0, description="Between two renewals of a lease.")
@@ -92,7 +102,9 @@ class Environment(BaseSettings):
     def _fits_together(self) -> Self:
         least = 2 * (self.chunk_bytes + STORE_BATCH_BYTES)
         if self.window_bytes < least:
-            raise ValueError(f"window_bytes must be at least {least} (twice chunk_bytes and what the store commits at once)")
+            raise ValueError(
+                f"window_bytes must be at least {least} (twice chunk_bytes and what the store commits at once)"
+            )
         if self.lease_seconds < 3 * self.worker_heartbeat_seconds:
             raise ValueError("lease_seconds must be at least three times worker_heartbeat_seconds")
         if self.channel_layer in ("pubsub", "core") and not self.redis_url:

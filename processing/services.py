@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.storage import storages
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -181,3 +182,9 @@ def delete_for(source: str) -> list[str]:
 def _ring_on_commit(job: Job) -> None:
     message = {"type": "job.available", "queue": job.queue}
     transaction.on_commit(lambda: doorbell.ring(doorbell.queue_group(job.queue), message))
+
+
+def delete_artifacts(names: list[str]) -> None:
+    """Delete artifacts from their storage, after the rows are gone."""
+    for name in names:
+        storages["artifacts"].delete(name)

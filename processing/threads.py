@@ -28,18 +28,31 @@ def _files() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.HEADRACE.file_threads, thread_name_prefix="headrace-files")
 
 
+@functools.cache
+def _sealing() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.HEADRACE.file_threads, thread_name_prefix="headrace-seal")
+
+
 async def in_db(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ORM work in a database thread; a connection past its age, or broken, is closed around it."""
+    return await _with_connection(_database(), functools.partial(func, *args, **kwargs))
 
+
+async def in_sealing(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run work that waits for the disk (fsync) and the database both, so that neither of the two others waits for it."""
+    return await _with_connection(_sealing(), functools.partial(func, *args, **kwargs))
+
+
+async def _with_connection(executor: ThreadPoolExecutor, func: Callable[[], T]) -> T:
     def work() -> T:
         close_old_connections()
         try:
-            return func(*args, **kwargs)
+            return func()
         finally:
             close_old_connections()
 
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_database(), context.run, work)
+    return await asyncio.get_running_loop().run_in_executor(executor, context.run, work)
 
 
 async def in_files(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -11,7 +11,7 @@ class UploadsConfig(AppConfig):
     def ready(self) -> None:
         """Django calls it once all models are loaded."""
         from processing import chores
-        from uploads import services
+        from uploads import sealing, services
 
-        chores.register("seal what was left half-sealed", services.reseal_left_behind)
+        chores.register("seal what was left half-sealed", sealing.reseal_left_behind)
         chores.register("expire abandoned uploads", services.expire_abandoned)

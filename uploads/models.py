@@ -30,7 +30,9 @@ class Upload(models.Model):
     declared_sha256 = models.CharField(max_length=64, blank=True)
     sha256 = models.CharField(max_length=64, blank=True, help_text="Computed from the stored bytes.")
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     owner = models.CharField(max_length=80, blank=True, db_index=True)
     token_hash = models.CharField(max_length=64)
     key = models.CharField(max_length=1024, blank=True, help_text="The client's idempotency key.")
@@ -38,6 +40,9 @@ class Upload(models.Model):
     params = models.JSONField(default=dict, blank=True)
 
     epoch = models.PositiveBigIntegerField(default=0, help_text="Grows with every writer; the newest wins.")
+    writer_channel = models.CharField(
+        max_length=200, blank=True, help_text="The newest writer's socket, to tell it when taken over."
+    )
     seal_lease_until = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=50, blank=True)
     error_message = models.TextField(blank=True)
