@@ -17,6 +17,22 @@ from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, TypeVar, get_arg
 from pydantic import BaseModel
 
 from processing import parameters
+from processing.content_types import content_type_of
+from processing.jsonable import to_json
+
+__all__ = [
+    "File",
+    "Log",
+    "Partial",
+    "Processor",
+    "ProcessorError",
+    "Progress",
+    "Step",
+    "Steps",
+    "content_type_of",
+    "processor",
+    "to_json",
+]
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_LENGTH = 100

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import mimetypes
 import os
 import re
 import stat
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
+
+from processing.content_types import content_type_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -93,7 +94,7 @@ class InputFile:
         """A new artifact. Its name is made safe to show, and told apart from those before by a number."""
         taken = {writer.shown.casefold() for writer in self._made if not writer.dropped}
         shown = distinct_name(safe_name(name), taken)
-        guessed = content_type or mimetypes.guess_type(shown)[0] or "application/octet-stream"
+        guessed = content_type or content_type_of(shown) or "application/octet-stream"
         writer = _ArtifactWriter(self.workdir / str(len(self._made)), shown, guessed)
         self._made.append(writer)
         return writer

@@ -17,8 +17,6 @@ from processing.errors import UnknownProcessor
 BUILT_IN = (
     "processing.processors.inspect",
     "processing.processors.word_count",
-    "processing.processors.table_profile",
-    "processing.processors.thumbnail",
 )
 GROUP = "headrace.processors"
 
