@@ -7,11 +7,16 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.management import execute_from_command_line
-
+    try:
+        from django.core.management import execute_from_command_line
+    except ModuleNotFoundError:
+        sys.exit(_complain("Django is not installed here; `make serve` sets everything up, .venv/bin/python runs it"))
+    from config.bootstrap import prepare
     from config.environment import ConfigurationError
 
     try:
+        if sys.argv[1:2] == ["serve"]:
+            prepare(sys.argv[2:])
         execute_from_command_line(sys.argv)
     except ConfigurationError as error:
         sys.exit(_complain(str(error)))

@@ -1,0 +1,188 @@
+"""What one connection may hold in memory, in both directions. Pure bookkeeping over a transport: no Django, no daphne."""
+
+import asyncio
+import contextlib
+import fcntl
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+MESSAGE_OVERHEAD = 400
+"""Bytes that a queued ASGI message costs beside its payload (dict, queue slot): a flood of empty frames fills memory too."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the server allows one connection. Sizes are bytes, times seconds."""
+
+    message_bytes: int = 1 << 20
+    """Largest WebSocket message from a client, text or binary, whole or in fragments; above it: close 1009."""
+
+    received_high: int = 4 << 20
+    """With this much received and not yet taken by the application, the socket is read no further..."""
+
+    received_low: int = 1 << 20
+    """...until no more than this is left."""
+
+    unsent_mark: int = 1 << 20
+    """With more than this waiting to be written, the application's send() waits."""
+
+    unsent_bytes: int = 8 << 20
+    """A WebSocket on which even more is sent meanwhile (many tasks, pongs) is cut off."""
+
+    request_bytes: int = 16 << 20
+    """Largest HTTP request body; above it: 413."""
+
+    heartbeat_seconds: float = 20
+    """A silent peer is pinged this often. Silent for three (two after the ping), or two with nothing taken: gone."""
+
+    connect_seconds: float = 20
+    """The application accepts or refuses a WebSocket within this time."""
+
+    close_seconds: float = 5
+    """For the peer's half of a closing handshake, and for what lingers after a refusal."""
+
+    application_seconds: float = 10
+    """An application whose peer is gone, and that takes no message for this long, is cancelled."""
+
+    stop_seconds: float = 5
+    """At a shutdown, applications that were told so may take this long to finish."""
+
+
+class Inbox(asyncio.Queue[dict[str, Any]]):
+    """The messages that an application has yet to receive(), weighed.
+
+    `on_full` is called when what waits reaches `high`, `on_empty` when it has then sunk to `low`.
+    """
+
+    def __init__(self, high: int, low: int, on_full: Callable[[], None], on_empty: Callable[[], None]) -> None:
+        super().__init__()
+        self.weight = 0
+        self.full = False
+        self.taken_at = time.time()
+        self._closed = False
+        self._high, self._low = high, low
+        self._on_full, self._on_empty = on_full, on_empty
+
+    def _put(self, item: dict[str, Any]) -> None:
+        super()._put(item)
+        self.weight += weigh(item)
+        if not self.full and self.weight >= self._high and not self._closed:
+            self.full = True
+            self._on_full()
+
+    def _get(self) -> dict[str, Any]:
+        item: dict[str, Any] = super()._get()
+        self.weight -= weigh(item)
+        self.taken_at = time.time()
+        self._resume_at(self._low)
+        return item
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Queue what the peer sent. Dropped after close()."""
+        if not self._closed:
+            self.put_nowait(message)
+
+    def close(self) -> None:
+        """The application wants no more of the peer's messages: forget them, and let the socket be read to its end."""
+        self._closed = True
+        while not self.empty():
+            self.get_nowait()
+
+    def finish(self, code: int) -> None:
+        """Queue the one websocket.disconnect, behind what waits. Nothing follows it."""
+        if not self._closed or self.empty():
+            self._closed = True
+            self.put_nowait({"type": "websocket.disconnect", "code": code})
+
+    def _resume_at(self, level: int) -> None:
+        if self.full and self.weight <= level:
+            self.full = False
+            self._on_empty()
+
+
+def weigh(message: dict[str, Any]) -> int:
+    """What a message costs in memory."""
+    payload = message.get("bytes") or message.get("text") or b""
+    return sys.getsizeof(payload) + MESSAGE_OVERHEAD
+
+
+class Transport(Protocol):
+    """What is used of a Twisted TCP transport."""
+
+    connected: int
+    dataBuffer: bytes  # noqa: N815
+    offset: int
+    _tempDataLen: int
+
+    def getHandle(self) -> Any: ...  # noqa: N802
+
+
+class Outbox:
+    """What waits to be written on one transport. A Twisted push producer, so that it learns when all is written."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._written = 0
+        self._room = asyncio.Event()
+        self._progress: tuple[int, float] | None = None
+        self.stopped = False
+
+    def wrote(self, size: int) -> None:
+        """`size` bytes were handed to the transport."""
+        self._written += size
+
+    def waiting(self) -> int:
+        """Bytes in this process that the kernel has not taken."""
+        transport = self._transport
+        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+    def unsent(self) -> int:
+        """Bytes that the peer's kernel has not acknowledged: waiting(), and those in the socket's own buffer."""
+        return self.waiting() + (_in_kernel(self._transport.getHandle()) if self._transport.connected else 0)
+
+    def stalled_for(self, now: float) -> float:
+        """Seconds, by the clock that `now` is of, in which the peer took nothing though there was something to take."""
+        unsent = self.unsent()
+        taken = self._written - unsent
+        if not unsent or self._progress is None or self._progress[0] != taken:
+            self._progress = (taken, now)
+        return now - self._progress[1]
+
+    async def room(self, mark: int) -> None:
+        """Return when no more than `mark` bytes wait, or when the connection is over."""
+        while self.waiting() > mark and not self.stopped:
+            self._room.clear()
+            await self._room.wait()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Twisted: the transport's buffer is full. room() looks at the buffer itself."""
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Twisted: the transport's buffer is empty."""
+        self._room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Twisted: the connection is over."""
+        self.stopped = True
+        self._room.set()
+
+
+def _in_kernel(sock: Any) -> int:
+    """Bytes in the socket's send queue, 0 where the platform does not tell."""
+    with contextlib.suppress(OSError):
+        (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))
+        return max(0, int(size))
+    return 0
+
+
+def hung_up(sock: Any) -> bool:
+    """Has the peer closed or reset a socket that is not being read? Unread data before its FIN does not hide that."""
+    poll = select.poll()
+    poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))
+    return bool(poll.poll(0))

@@ -1,0 +1,105 @@
+"""daphne's HTTP request with a bound on its body, and a send() that waits for a slow reader."""
+
+import time
+from typing import Any
+
+from daphne import http_protocol
+from twisted.internet.interfaces import IDelayedCall
+
+from config.flow import Outbox
+
+
+class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
+    """One HTTP request. Its whole body is buffered (above 100 kB in a temporary file) before the application sees it."""
+
+    refused = False
+    outbox: Outbox | None = None
+    _linger: IDelayedCall | None = None
+
+    def __init__(self, *args: Any) -> None:
+        # Twisted would read a form's whole body into memory, parse it, and nobody would look at the result.
+        super().__init__(*args, parsePOSTFormSubmission=False)
+        self.limits = self.server.limits
+
+    # The body
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802
+        """Twisted: the headers are read; `length` is None for a chunked body."""
+        if length is not None and length > self.limits.request_bytes:
+            super().gotLength(0)
+            self._refuse()
+        else:
+            super().gotLength(length)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        """Twisted: a piece of the body."""
+        if self.refused:
+            return
+        if self.content.tell() + len(data) > self.limits.request_bytes:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Twisted: the body is complete."""
+        if self.refused:
+            self.channel.loseConnection()
+        else:
+            super().requestReceived(command, path, version)
+
+    def _refuse(self) -> None:
+        """Answer 413 at once, close the writing side, and read on for a while so that the answer arrives."""
+        self.refused = True
+        self.requestHeaders.removeHeader(b"Expect")  # no "100 Continue" after this
+        body = b"The request body is too large.\n"
+        head = (
+            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body)
+        )
+        transport = self.channel.transport
+        transport.writeSequence([head, body])
+        transport.loseWriteConnection()
+        self._linger = self.channel.callLater(self.limits.close_seconds, transport.abortConnection)
+        self.server.log_request(self.client, self.channel._command, self.channel._path, 413, len(body), 0.0)
+
+    # The answer
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """The application's send()."""
+        if self.outbox is None and self.channel is not None and not self.finished:
+            self.outbox = Outbox(self.channel.transport)
+            self.registerProducer(self.outbox, True)
+        super().handle_reply(message)
+        if self.outbox is not None:
+            self.outbox.wrote(len(message.get("body", b"")))
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        if self.producer is not None:
+            self.unregisterProducer()
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Twisted: the connection is over."""
+        if self.outbox is not None:
+            self.outbox.stopProducing()
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        super().connectionLost(reason)
+
+    def check_timeouts(self) -> None:
+        """The server's tick."""
+        if self.outbox is None or self.channel is None or self.finished:
+            return
+        if self.outbox.stalled_for(time.monotonic()) >= 2 * self.limits.heartbeat_seconds:
+            self.channel.transport.abortConnection()
+
+
+class HTTPFactory(http_protocol.HTTPFactory):  # type: ignore[misc]
+    """Makes the request above."""
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Twisted: a connection was accepted."""
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = WebRequest
+        return protocol
