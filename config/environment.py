@@ -128,7 +128,7 @@ def load() -> Environment:
     Raises ConfigurationError naming the first wrong variable.
     """
     try:
-        return Environment()  # type: ignore[call-arg]
+        return Environment()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = "_".join(str(part) for part in first["loc"][:1]).upper()

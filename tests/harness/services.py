@@ -138,7 +138,7 @@ class PostgresServer(Service):
             "max_connections": "200",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_postgres_binaries() / "postgres", "-D", self._data, "-p", str(self.port), *options]
+        command = [str(_postgres_binaries() / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
         # SIGINT is its fast shutdown: clients are disconnected. SIGTERM would wait for them.
         return Process([*self._as_owner, *command], folder=self.folder, name="postgres", stop_signal=signal.SIGINT)
 

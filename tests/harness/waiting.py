@@ -5,7 +5,7 @@ import random
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -63,9 +63,13 @@ def wait_until(predicate: Callable[[], T], timeout: float = 10, *, what: What = 
         time.sleep(every)
 
 
+@overload
 async def wait_for(
-    predicate: Callable[[], T | Awaitable[T]], timeout: float = 10, *, what: What = "", every: float = 0.02
-) -> T:
+    predicate: Callable[[], Awaitable[T]], timeout: float = 10, *, what: What = "", every: float = 0.02
+) -> T: ...
+@overload
+async def wait_for(predicate: Callable[[], T], timeout: float = 10, *, what: What = "", every: float = 0.02) -> T: ...
+async def wait_for(predicate: Callable[[], Any], timeout: float = 10, *, what: What = "", every: float = 0.02) -> Any:
     """wait_until for async tests: the predicate may be a coroutine function, and the loop goes on meanwhile."""
     deadline = time.monotonic() + timeout
     last: object = None
