@@ -2,15 +2,18 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.browser import FAILED, browser, open_page, page, page_errors
 from tests.harness.process import alive
 from tests.harness.services import PostgresServer, RedisServer, postgres_server, redis_server
 from tests.harness.site import Site, migrate
+
+__all__ = ["browser", "open_page", "page", "page_errors"]
 
 FOLDERS_WITH_A_MARKER = ("integration", "browser", "fault")
 
@@ -109,12 +112,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("redis")
         if used & {"postgres", "own_postgres", "postgres_site"}:
             item.add_marker("postgres")
+        if "browser" in used:  # what Playwright hands out lives on the loop on which the browser was started
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows the end of the log of every process that runs at that moment."""
-    report: pytest.TestReport = yield  # type: ignore[assignment]
+    report = yield
     if report.failed:
+        item.stash[FAILED] = True
         report.sections += [(f"log of {process.name}", process.tail()) for process in alive]
-    return report  # type: ignore[return-value]
+    return report
