@@ -1,5 +1,7 @@
 """The HTTP API, assembled from its rooms."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
@@ -14,8 +16,7 @@ api.add_router("", uploads)
 STATUS = {"not_found": 404, "unauthorized": 401, "forbidden": 403, "conflict": 409, "internal": 500}
 
 
-def _answer(request: HttpRequest, error: HeadraceError | type[HeadraceError]) -> HttpResponse:
-    assert isinstance(error, HeadraceError)
+def _answer(request: HttpRequest, error: Any) -> HttpResponse:
     body = {"error": {"code": error.code, "message": error.message, "retryable": error.retryable, **error.detail}}
     return api.create_response(request, body, status=STATUS.get(error.code, 400))
 

@@ -2,27 +2,26 @@
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
 from django.core.asgi import get_asgi_application
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 
-from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
-from channels.sessions import CookieMiddleware, SessionMiddleware
-from channels.auth import AuthMiddleware
-from django.urls import path
+# Only now: these need the apps to be loaded.
+from channels.auth import AuthMiddleware  # noqa: E402
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
-from config.origins import OriginGuard
-from processing.consumers import WorkerConsumer
-from uploads.gate import websocket
+from config.origins import OriginGuard  # noqa: E402
+from processing.consumers import WorkerConsumer  # noqa: E402
+from uploads.gate import websocket  # noqa: E402
 
+paths = URLRouter([re_path(r"^ws$", websocket)])  # type: ignore[arg-type]  # Channels routes ASGI applications
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": OriginGuard(
-            CookieMiddleware(SessionMiddleware(AuthMiddleware(URLRouter([path("ws", websocket)]))))
-        ),
+        "websocket": OriginGuard(CookieMiddleware(SessionMiddleware(AuthMiddleware(paths)))),
         "channel": ChannelNameRouter({"headrace.worker": WorkerConsumer.as_asgi()}),
     }
 )

@@ -1,4 +1,5 @@
-"""What `manage.py serve` does before the settings are read: a place to write, a secret key, defaults that fit one machine.
+"""What `manage.py serve` does before the settings are read: a place to write, a secret key, defaults that fit one
+machine.
 
 Everywhere else the settings are what the environment says (config/environment.py).
 """
@@ -17,7 +18,9 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 def prepare(argv: Sequence[str]) -> None:
-    """Make var/ and its secret key, and set the defaults. Raises ConfigurationError for a folder that cannot be written."""
+    """Make var/ and its secret key, and set the defaults. Raises ConfigurationError for a folder that cannot be
+    written.
+    """
     var = Path(os.environ.get("HEADRACE_VAR_DIR") or BASE_DIR / "var")
     try:
         var.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ def chunk_fits_message(app_configs: Sequence[Any] | None, **kwargs: Any) -> list
         return []
     return [
         Error(
-            f"HEADRACE_CHUNK_BYTES is {chunk}: with its {HEADER_BYTES} byte header a chunk is over the message limit of "
+            f"HEADRACE_CHUNK_BYTES is {chunk}: with its {HEADER_BYTES} byte header a chunk is over the message limit, "
             f"{FRAME_LIMIT}.",
             hint=f"Set it to {FRAME_LIMIT - HEADER_BYTES} or less.",
             id="headrace.E001",

@@ -1,7 +1,7 @@
 """The settings that an operator sets: environment variables with the prefix HEADRACE_, typed and checked.
 
-`manage.py settings_help` prints this table; docs/operations.md tells what the values mean in practice. A wrong value stops
-the start with one line (`ConfigurationError`), never a default in its place.
+`manage.py settings_help` prints this table; docs/operations.md tells what the values mean in practice. A wrong value
+stops the start with one line (`ConfigurationError`), never a default in its place.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Which pages may open a WebSocket.
 
-Channels' own validator takes any scheme or port for a host without one, and refuses programs, which send no Origin. Here an
-Origin must be the address itself or one of ALLOWED_ORIGINS, whole; no Origin is a program, which has no cookie authority
-(processing/access.py).
+Channels' own validator takes any scheme or port for a host without one, and refuses programs, which send no Origin.
+Here an Origin must be the address itself or one of ALLOWED_ORIGINS, whole; no Origin is a program, which has no cookie
+authority (processing/access.py).
 """
 
 from collections.abc import Awaitable, Callable

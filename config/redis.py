@@ -1,7 +1,7 @@
 """The channel layer over Redis, with options under which an idle receive and a restarted Redis end nobody.
 
-redis-py 8 has a socket_timeout of 5 s, the same as channels_redis' blocking pop: without a longer one every idle receive dies
-after 5 s. Without retries a Redis restart ends every socket (1011) and every worker.
+redis-py 8 has a socket_timeout of 5 s, the same as channels_redis' blocking pop: without a longer one every idle
+receive dies after 5 s. Without retries a Redis restart ends every socket (1011) and every worker.
 """
 
 from typing import Any

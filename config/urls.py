@@ -8,7 +8,7 @@ from django.urls import include, path
 from config.api import api
 
 
-def healthz(request: HttpRequest) -> HttpResponse:
+def healthz(_request: HttpRequest) -> HttpResponse:
     """For a load balancer: this process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 

@@ -1,4 +1,7 @@
-"""Who may do what. A Principal is a user, a browser's anonymous session, or nobody; a token opens one upload and its jobs."""
+"""Who may do what.
+
+A Principal is a user, a browser's anonymous session, or nobody. A token opens one upload and its jobs.
+"""
 
 import hashlib
 import hmac
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Q
 from django.http import HttpRequest
@@ -100,7 +103,7 @@ def of_bearer(header: str) -> Principal:
 
 
 def of_token(token: str) -> Principal:
-    """The Principal of an API token. Raises Unauthorized where it is unknown, revoked, expired, or its user is inactive."""
+    """The Principal of an API token. Raises Unauthorized where it, or its user, is not valid any more."""
     now = timezone.now()
     valid = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None, user__is_active=True)
     row = valid.select_related("user").filter(token_hash=hash_token(token)).first()
@@ -110,7 +113,7 @@ def of_token(token: str) -> Principal:
     return _of_user(row.user)
 
 
-def make_token(user: AbstractBaseUser, label: str = "") -> tuple[ApiToken, str]:
+def make_token(user: User, label: str = "") -> tuple[ApiToken, str]:
     """A new API token and its secret, which is shown this once."""
     secret = new_token()
     return ApiToken.objects.create(user=user, label=label, token_hash=hash_token(secret)), secret

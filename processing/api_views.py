@@ -7,11 +7,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Query, Router
 
-from processing import access, events, services
-from processing.downloads import download
+from processing import access, downloads, events, services
 from processing.errors import NotFound
 from processing.lifecycle import JobState
-from processing.models import Artifact, Job
+from processing.models import Job
 
 router = Router()
 
@@ -19,8 +18,7 @@ router = Router()
 def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
     principal = access.of_request(request)
     token = request.GET.get("token") or request.headers.get("X-Upload-Token")
-    job = services.find(principal, job_id, token)
-    return job
+    return services.find(principal, job_id, token)
 
 
 @router.get("jobs")
@@ -54,7 +52,7 @@ def job_result(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     artifact = _job(request, job_id).result_artifact
     if artifact is None:
         raise NotFound("This job's result is in the job itself.")
-    return _file(request, artifact)
+    return downloads.artifact(request, artifact)
 
 
 @router.get("jobs/{uuid:job_id}/artifacts/{uuid:artifact_id}")
@@ -63,16 +61,4 @@ def job_artifact(request: HttpRequest, job_id: uuid.UUID, artifact_id: uuid.UUID
     artifact = _job(request, job_id).artifacts.filter(pk=artifact_id).first()
     if artifact is None:
         raise NotFound("There is no such artifact.")
-    return _file(request, artifact)
-
-
-def _file(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
-    return download(
-        request,
-        "artifacts",
-        artifact.storage_name,
-        name=artifact.name,
-        content_type=artifact.content_type,
-        size=artifact.size,
-        etag=artifact.sha256,
-    )
+    return downloads.artifact(request, artifact)

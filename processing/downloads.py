@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
 from processing.errors import NotFound
+from processing.models import Artifact
 from processing.threads import in_files
 
 BLOCK_BYTES = 256 << 10
@@ -40,6 +41,19 @@ def download(
         }
     )
     return response
+
+
+def artifact(request: HttpRequest, row: Artifact) -> HttpResponseBase:
+    """A file that a job made. Raises NotFound where the storage has lost it."""
+    return download(
+        request,
+        "artifacts",
+        row.storage_name,
+        name=row.name,
+        content_type=row.content_type,
+        size=row.size,
+        etag=row.sha256,
+    )
 
 
 def _header_safe(name: str) -> str:

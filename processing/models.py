@@ -12,7 +12,7 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Filters that several rooms need."""
 
     def running(self, job_id: uuid.UUID, attempt: int) -> "JobQuerySet":
-        """The fence: this row only while this very attempt runs. An UPDATE through it that hits no row came too late."""
+        """The fence: this row only while this very attempt runs. An UPDATE that hits no row came too late."""
         return self.filter(pk=job_id, attempt=attempt, state=JobState.RUNNING)
 
     def owned_by(self, owner: str) -> "JobQuerySet":
@@ -33,7 +33,9 @@ class Job(models.Model):
         max_length=10, choices=[(s.value, s.value) for s in JobState], default=JobState.QUEUED, db_index=True
     )
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     owner = models.CharField(max_length=80, blank=True, db_index=True)
     capability_hash = models.CharField(max_length=64, blank=True)
     source = models.CharField(max_length=100, blank=True, db_index=True, help_text="Opaque: what the input came from.")
@@ -73,7 +75,9 @@ class Job(models.Model):
     class Meta:
         ordering = ("-created_at",)
         indexes = [
-            models.Index(fields=["queue", "-priority", "created_at"], name="job_claim", condition=models.Q(state="queued")),
+            models.Index(
+                fields=["queue", "-priority", "created_at"], name="job_claim", condition=models.Q(state="queued")
+            ),
             models.Index(fields=["lease_until"], name="job_lease", condition=models.Q(state="running")),
         ]
         permissions = [("cancel_job", "Can cancel any job"), ("retry_job", "Can retry any job")]

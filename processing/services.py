@@ -1,6 +1,7 @@
 """What people and other apps do with jobs: submit, look, cancel, retry. Sync, for a database thread.
 
-`submit` runs inside the caller's transaction (uploads completes an upload in the same one); the doorbell rings on commit.
+`submit` runs inside the caller's transaction (uploads completes an upload in the same one); the doorbell rings on
+commit.
 """
 
 import uuid
@@ -34,7 +35,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Owning:
-    """Whose a job is: the owner's name, their account if they have one, and the hash of the capability that opens it."""
+    """Whose a job is: the owner's name, their account if any, and the hash of the capability that opens it."""
 
     owner: str = ""
     user_id: int | None = None

@@ -1,7 +1,7 @@
 """Bounded threads of their own for the database and for files.
 
-asgiref's thread-sensitive hop is one thread for the whole process: behind a busy database a second caller waits its whole
-busy timeout. These executors bound the number of connections and never queue file writes behind queries.
+asgiref's thread-sensitive hop is one thread for the whole process: behind a busy database a second caller waits its
+whole busy timeout. These executors bound the number of connections and never queue file writes behind queries.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def in_db(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T
 
 
 async def in_sealing(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run work that waits for the disk (fsync) and the database both, so that neither of the two others waits for it."""
+    """Run work that waits for the disk (fsync) and the database both: the other threads do not wait for it."""
     return await _with_connection(_sealing(), functools.partial(func, *args, **kwargs))
 
 

@@ -1,4 +1,6 @@
-"""The WebSocket end: `headrace.v1` on one socket. It only moves frames; uploads/session.py carries out what they ask."""
+"""The WebSocket end: `headrace.v1` on one socket. It only moves frames; uploads/session.py carries out what they
+ask.
+"""
 
 import weakref
 from typing import Any, ClassVar

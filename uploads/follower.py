@@ -1,7 +1,7 @@
 """The jobs that one socket follows, from the rows and from news over the channel layer.
 
-News is a hint: where an event is missing before it, the rows are read. They are read at every heartbeat too, so lost news
-costs time and nothing else. The order and the doubles are UploadProtocol's affair (docs/protocol.md, section 5).
+News is a hint: where an event is missing before it, the rows are read. They are read at every heartbeat too, so lost
+news costs time and nothing else. The order and the doubles are UploadProtocol's affair (docs/protocol.md, section 5).
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,8 +1,8 @@
 """From the last byte to COMPLETE: verify, make durable, and create the job in the same transaction. Sync, for a thread.
 
 SEALING is leased on the row. A sealing whose process died is done again, by the client that comes back or by a worker's
-chore; every step may be repeated, and the filtered UPDATE to COMPLETE lets one win. The one room of uploads that submits
-jobs.
+chore; every step may be repeated, and the filtered UPDATE to COMPLETE lets one win. The one room of uploads that
+submits jobs.
 """
 
 import logging
@@ -28,7 +28,9 @@ LEASE_SECONDS = 60
 
 
 def begin(upload: Upload, size: int, sha256: str = "") -> None:
-    """RECEIVING -> SEALING: from here on there is no takeover, abort or expiry. Raises StaleEpoch for an older writer."""
+    """RECEIVING -> SEALING: from here on there is no takeover, abort or expiry. Raises StaleEpoch for an older
+    writer.
+    """
     declared = {"declared_sha256": sha256.lower()} if sha256 and not upload.declared_sha256 else {}
     begun = Upload.objects.filter(pk=upload.pk, epoch=upload.epoch, state=State.RECEIVING).update(
         state=State.SEALING, size=size, offset=size, seal_lease_until=_lease(), updated_at=Now(), **declared

@@ -1,4 +1,5 @@
-"""What can be done with an upload, on whatever transport it comes: open, resume, abort, delete, expire. Sync, for a thread.
+"""What can be done with an upload, on whatever transport it comes: open, resume, abort, delete, expire. Sync, for a
+thread.
 
 uploads/sealing.py completes it.
 """
@@ -43,7 +44,9 @@ class Wanted:
 
 @dataclass
 class Held:
-    """An upload in a writer's hands; `writer` is None where nothing more is to come. `token` is set at the opening alone."""
+    """An upload in a writer's hands; `writer` is None where nothing more is to come. `token` is set at the opening
+    alone.
+    """
 
     upload: Upload
     writer: Writer | None
@@ -140,7 +143,8 @@ def create_job(upload: Upload, processor: str, params: dict[str, Any], reply_cha
 def delete(upload: Upload) -> None:
     """Delete a stored file, its jobs and their artifacts. Raises Conflict while a job runs."""
     if upload.state == State.RECEIVING:
-        return abort(upload)
+        abort(upload)
+        return
     if upload.state == State.SEALING:
         raise Conflict("The upload is being sealed; try again in a moment.")
     with transaction.atomic():

@@ -1,7 +1,7 @@
 """One upload on one socket: a task that stores what arrives, in order, and seals it at the end.
 
-While one batch is written in a file thread the next gathers, so under load a batch is many chunks and one thread hop, and a
-lone chunk never waits for others.
+While one batch is written in a file thread the next gathers, so under load a batch is many chunks and one thread hop,
+and a lone chunk never waits for others.
 """
 
 import asyncio

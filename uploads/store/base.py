@@ -1,10 +1,10 @@
 """The UploadStore port: what a place for bytes must promise. Sync, for a file thread.
 
 - The size of what is stored is the truth about an upload's offset.
-- Every writer has an epoch. The check of the epoch and the write happen under one lock per upload, so once a newer writer
-  has taken over, an older one cannot write a byte.
-- A blob becomes readable under its name by `publish` alone, which is durable (fsync, rename, fsync of the folder) and may
-  be repeated.
+- Every writer has an epoch. The check of the epoch and the write happen under one lock per upload, so once a newer
+writer has taken over, an older one cannot write a byte.
+- A blob becomes readable under its name by `publish` alone, which is durable (fsync, rename, fsync of the folder) and
+may be repeated.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,9 @@ class UploadStore(Protocol):
     """All of the store."""
 
     def open(self, upload_id: UUID, epoch: int, *, new: bool = False) -> Writer:
-        """Take the upload for this epoch. Raises StaleEpoch where a newer one has it, Missing where nothing is and it is not `new`."""
+        """Take the upload for this epoch. Raises StaleEpoch where a newer one has it, Missing where nothing is and it
+        is not `new`.
+        """
 
     def size(self, upload_id: UUID) -> int:
         """Bytes stored, published or not. Raises Missing."""

@@ -4,8 +4,8 @@
     ab/<id>.epoch   u64 big-endian, the newest writer's epoch; also the file that is locked (flock)
     ab/<id>         the sealed blob; the two others are gone
 
-`ab` are the id's first two digits. A deleted upload's epoch is LAST while a writer may still hold the file open. No name that
-a client sent is ever part of a path.
+`ab` are the id's first two digits. A deleted upload's epoch is LAST while a writer may still hold the file open. No
+name that a client sent is ever part of a path.
 """
 
 import errno

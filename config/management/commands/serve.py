@@ -1,6 +1,7 @@
 """Run the whole service: web, WebSocket and one embedded worker, in this process."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, no_worker: bool, **options: Any) -> None:
         """Set up what is missing, then serve until stopped."""
-        from config.server import PortTaken, Server
+        from config.server import CannotListen, Limits, PortTaken, serve
 
         if not 0 <= port <= 65535:
             raise CommandError(f"--port {port}: a port is 1 to 65535.", returncode=2)
@@ -39,19 +40,23 @@ class Command(BaseCommand):
         from config.asgi import application
 
         life = Life(embedded=not no_worker)
-        server = Server(
-            application,
-            host=host,
-            port=port,
-            message_bytes=settings.HEADRACE.message_bytes,
-            before_start=life.start,
-            before_stop=life.stop,
-        )
-        self._greet(host, port)
+        limits = Limits(message_bytes=settings.HEADRACE.message_bytes)
         try:
-            server.run()
+            code = serve(
+                application,
+                host=host,
+                port=port,
+                limits=limits,
+                before_start=life.start,
+                before_stop=life.stop,
+                on_ready=lambda server: self._greet(host, server.port),
+            )
         except PortTaken:
-            raise CommandError(f"Port {port} on {host} is taken. Choose another: PORT={port + 1}", returncode=2) from None
+            other = f"Choose another: make serve PORT={port + 1}"
+            raise CommandError(f"Port {port} on {host} is taken. {other}", returncode=2) from None
+        except CannotListen as error:
+            raise CommandError(str(error), returncode=2) from None
+        sys.exit(code)
 
     def _migrate(self) -> None:
         try:
@@ -63,9 +68,7 @@ class Command(BaseCommand):
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"Headrace is at http://{shown}:{port}/ (Ctrl-C stops it)")
         if not get_user_model().objects.filter(is_superuser=True, is_active=True).exists():
-            self.stdout.write(
-                f"For the admin at /admin/ make a login first: {python()} manage.py createsuperuser"
-            )
+            self.stdout.write(f"For the admin at /admin/ make a login first: {python()} manage.py createsuperuser")
         self.stdout.flush()
 
 
