@@ -1,4 +1,4 @@
-"""What one connection may hold in memory, in both directions. Pure bookkeeping over a transport: no Django, no daphne."""
+"""What one connection may hold in memory, in both directions. Bookkeeping over a transport: no Django, no daphne."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 MESSAGE_OVERHEAD = 400
-"""Bytes that a queued ASGI message costs beside its payload (dict, queue slot): a flood of empty frames fills memory too."""
+"""Bytes that a queued ASGI message costs beside its payload: a flood of empty frames fills memory, too."""
 
 
 @dataclass(frozen=True)
@@ -54,56 +54,62 @@ class Limits:
     """At a shutdown, applications that were told so may take this long to finish."""
 
 
-class Inbox(asyncio.Queue[dict[str, Any]]):
+class Inbox:
     """The messages that an application has yet to receive(), weighed.
 
-    `on_full` is called when what waits reaches `high`, `on_empty` when it has then sunk to `low`.
+    `pause` is called when what waits reaches `high`, `resume` when it has then sunk to `low` or is not wanted any more.
     """
 
-    def __init__(self, high: int, low: int, on_full: Callable[[], None], on_empty: Callable[[], None]) -> None:
-        super().__init__()
+    def __init__(self, high: int, low: int, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self.weight = 0
-        self.full = False
+        self.paused = False
         self.taken_at = time.time()
-        self._closed = False
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._closed = self._ended = False
         self._high, self._low = high, low
-        self._on_full, self._on_empty = on_full, on_empty
+        self._pause, self._resume = pause, resume
 
-    def _put(self, item: dict[str, Any]) -> None:
-        super()._put(item)
-        self.weight += weigh(item)
-        if not self.full and self.weight >= self._high and not self._closed:
-            self.full = True
-            self._on_full()
+    def put_nowait(self, message: dict[str, Any]) -> None:
+        """Queue a message. Dropped after close() and finish()."""
+        if self._closed:
+            return
+        self._messages.put_nowait(message)
+        self.weight += weigh(message)
+        if not self.paused and self.weight >= self._high:
+            self.paused = True
+            self._pause()
 
-    def _get(self) -> dict[str, Any]:
-        item: dict[str, Any] = super()._get()
-        self.weight -= weigh(item)
+    async def get(self) -> dict[str, Any]:
+        """The application's receive()."""
+        message = await self._messages.get()
+        self.weight -= weigh(message)
         self.taken_at = time.time()
-        self._resume_at(self._low)
-        return item
-
-    def receive(self, message: dict[str, Any]) -> None:
-        """Queue what the peer sent. Dropped after close()."""
-        if not self._closed:
-            self.put_nowait(message)
+        if self.weight <= self._low:
+            self._go_on()
+        return message
 
     def close(self) -> None:
         """The application wants no more of the peer's messages: forget them, and let the socket be read to its end."""
-        self._closed = True
-        while not self.empty():
-            self.get_nowait()
+        if not self._ended:
+            self._closed = True
+            while not self._messages.empty():
+                self._messages.get_nowait()
+            self.weight = 0
+            self._go_on()
 
     def finish(self, code: int) -> None:
         """Queue the one websocket.disconnect, behind what waits. Nothing follows it."""
-        if not self._closed or self.empty():
-            self._closed = True
-            self.put_nowait({"type": "websocket.disconnect", "code": code})
+        if not self._ended:
+            self._ended = self._closed = True
+            message = {"type": "websocket.disconnect", "code": code}
+            self.weight += weigh(message)
+            self._messages.put_nowait(message)
+        self._go_on()
 
-    def _resume_at(self, level: int) -> None:
-        if self.full and self.weight <= level:
-            self.full = False
-            self._on_empty()
+    def _go_on(self) -> None:
+        if self.paused:
+            self.paused = False
+            self._resume()
 
 
 def weigh(message: dict[str, Any]) -> int:
@@ -118,7 +124,7 @@ class Transport(Protocol):
     connected: int
     dataBuffer: bytes  # noqa: N815
     offset: int
-    _tempDataLen: int
+    _tempDataLen: int  # noqa: N815
 
     def getHandle(self) -> Any: ...  # noqa: N802
 

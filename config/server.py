@@ -27,11 +27,9 @@ from daphne import server as daphne_server  # isort: skip
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -40,27 +38,18 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
 
+from config.accesslog import AccessLog, log_twisted
 from config.flow import Limits
-from config.webrequest import HTTPFactory, WebRequest
+from config.listening import CannotListen, PortTaken, listen
+from config.webrequest import HTTPFactory
 from config.websocket import WebSocketFactory, WebSocketProtocol
 
 logger = logging.getLogger(__name__)
-access = logging.getLogger("headrace.access")
 reactor: Any = _reactor
 
 Hook = Callable[[], Awaitable[None]]
 SERVICE_RESTART = 1012
-BACKLOG = 1024
-
-
-class CannotListen(OSError):
-    """The address cannot be listened on. The message is one line for the operator."""
-
-
-class PortTaken(CannotListen):
-    """Something else listens there."""
 
 
 def serve(application: Any, *, host: str = "127.0.0.1", port: int = 8000, **options: Any) -> int:
@@ -89,9 +78,11 @@ class Server(daphne_server.Server):  # type: ignore[misc]
     ) -> None:
         """`proxy_headers`: believe X-Forwarded-For, -Port and -Proto. `redact` makes a path fit for the access log."""
         self.limits = limits or Limits()
+        self.access_log = AccessLog(redact)
         super().__init__(
             application,
             endpoints=[f"{host}:{port}"],
+            action_logger=self.access_log,
             application_close_timeout=self.limits.application_seconds,
             proxy_forwarded_address_header="X-Forwarded-For" if proxy_headers else None,
             proxy_forwarded_port_header="X-Forwarded-Port" if proxy_headers else None,
@@ -102,7 +93,6 @@ class Server(daphne_server.Server):  # type: ignore[misc]
         self.stopping = False
         self.connections: dict[Any, dict[str, Any]] = {}
         self._before_start, self._before_stop, self._on_ready = before_start, before_stop, on_ready
-        self._redact = redact
         self._started: asyncio.Task[None] | None = None
         self._shutdown: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
@@ -117,7 +107,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]
         self.port = self._socket.getsockname()[1]
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         asyncio.set_event_loop(self.loop)
-        _log_twisted()
+        log_twisted()
         self.http_factory = HTTPFactory(self)
         self.ws_factory = WebSocketFactory(self, self.limits)
         reactor.callWhenRunning(self._start)
@@ -196,9 +186,8 @@ class Server(daphne_server.Server):  # type: ignore[misc]
                 await self._before_stop()
             except Exception:
                 logger.exception("before_stop failed; the shutdown goes on")
-        for protocol in list(self.connections):
-            if isinstance(protocol, WebSocketProtocol):
-                protocol.shut_down(SERVICE_RESTART)
+        for protocol in self._open_websockets():
+            protocol.shut_down(SERVICE_RESTART)
         await self._end_applications(self.limits.stop_seconds)
         await self._drain(min(2.0, self.limits.close_seconds))
 
@@ -222,10 +211,14 @@ class Server(daphne_server.Server):  # type: ignore[misc]
             await asyncio.wait(left, timeout=seconds)
 
     async def _drain(self, seconds: float) -> None:
-        """Let close frames and answers reach their peers."""
+        """Let closing handshakes end, and what is written reach its peers."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and any("disconnected" not in c for c in self.connections.values()):
+        while time.monotonic() < deadline and (self._open_websockets() or reactor.getWriters()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+    def _open_websockets(self) -> list[WebSocketProtocol]:
+        sockets = [protocol for protocol in self.connections if isinstance(protocol, WebSocketProtocol)]
+        return [protocol for protocol in sockets if "disconnected" not in self.connections[protocol]]
 
     def _running(self) -> list["asyncio.Future[Any]"]:
         futures = [details.get("application_instance") for details in self.connections.values()]
@@ -292,63 +285,5 @@ class Server(daphne_server.Server):  # type: ignore[misc]
                 logger.exception("while looking after %r", protocol)
         reactor.callLater(self._tick_seconds, self.timeout_checker)
 
-    # Access log: one line per request, never a query string (it may hold a capability).
 
-    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
-        """daphne's hook. WebSockets are logged at their end."""
-        if protocol == "http" and action == "complete":
-            self._log(
-                details["client"],
-                details["method"],
-                details["path"],
-                f"{details['status']} {details['size']}",
-                details["time_taken"],
-            )
-
-    def log_request(self, client: Any, method: bytes, path: bytes, status: int, size: int, seconds: float) -> None:
-        """A request that was answered before daphne saw it."""
-        address = f"{client.host}:{client.port}" if hasattr(client, "host") else None
-        self._log(address, method.decode("latin1"), path.decode("latin1"), f"{status} {size}", seconds)
-
-    def log_websocket(self, protocol: WebSocketProtocol, code: int) -> None:
-        """A WebSocket that is over."""
-        address = "{}:{}".format(*protocol.client_addr) if protocol.client_addr else None
-        outcome = f"101 {code}" if protocol.status == 101 else f"{protocol.status} -"
-        self._log(address, "WEBSOCKET", protocol.path, outcome, time.monotonic() - protocol.opened_at)
-
-    def _log(self, client: str | None, method: str, path: str, outcome: str, seconds: float) -> None:
-        shown = self._redact(path.partition("?")[0]).encode("unicode_escape").decode()
-        access.info(
-            "%s %s %s %s %.3fs", client or "-", method.encode("unicode_escape").decode(), shown, outcome, seconds
-        )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on the first address of `host`. Raises PortTaken, CannotListen."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setblocking(False)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(f"port {port} on {host} is in use by another program") from None
-        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    return listener
-
-
-def _log_twisted() -> None:
-    """Errors inside Twisted go to the log; daphne throws them away. What a peer can provoke is a warning there."""
-    observer = FilteringLogObserver(STDLibLogObserver("twisted"), [LogLevelFilterPredicate(LogLevel.error)])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
-
-
-__all__ = ["CannotListen", "Limits", "PortTaken", "Server", "WebRequest", "serve"]
+__all__ = ["CannotListen", "Limits", "PortTaken", "Server", "serve"]

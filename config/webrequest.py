@@ -4,17 +4,16 @@ import time
 from typing import Any
 
 from daphne import http_protocol
-from twisted.internet.interfaces import IDelayedCall
 
 from config.flow import Outbox
 
 
 class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
-    """One HTTP request. Its whole body is buffered (above 100 kB in a temporary file) before the application sees it."""
+    """One HTTP request. Its body is buffered (above 100 kB in a temporary file) before the application sees it."""
 
     refused = False
     outbox: Outbox | None = None
-    _linger: IDelayedCall | None = None
+    _linger: Any = None
 
     def __init__(self, *args: Any) -> None:
         # Twisted would read a form's whole body into memory, parse it, and nobody would look at the result.
@@ -60,13 +59,13 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
         transport.writeSequence([head, body])
         transport.loseWriteConnection()
         self._linger = self.channel.callLater(self.limits.close_seconds, transport.abortConnection)
-        self.server.log_request(self.client, self.channel._command, self.channel._path, 413, len(body), 0.0)
+        self.server.access_log.refused(self.client, self.channel._command, self.channel._path, 413)
 
     # The answer
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """The application's send()."""
-        if self.outbox is None and self.channel is not None and not self.finished:
+        if self.outbox is None and not self.finished and self.channel is not None:
             self.outbox = Outbox(self.channel.transport)
             self.registerProducer(self.outbox, True)
         super().handle_reply(message)
@@ -89,10 +88,15 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
 
     def check_timeouts(self) -> None:
         """The server's tick."""
-        if self.outbox is None or self.channel is None or self.finished:
+        if self.outbox is None or self.finished or self.channel is None:
             return
         if self.outbox.stalled_for(time.monotonic()) >= 2 * self.limits.heartbeat_seconds:
             self.channel.transport.abortConnection()
+
+    def __repr__(self) -> str:
+        """For logs: without the query string."""
+        path = self.path.decode("latin1") if self.path else ""
+        return f"<WebRequest client={self.client_addr!r} path={path!r}>"
 
 
 class HTTPFactory(http_protocol.HTTPFactory):  # type: ignore[misc]

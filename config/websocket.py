@@ -23,9 +23,11 @@ LARGE_READ = 1 << 18
 class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket connection."""
 
-    path = ""
+    path = b""
     client_addr: list[Any] | None = None
     inbox: Inbox | None = None
+    failedByMe: bool  # noqa: N815
+    wasNotCleanReason: str | None  # noqa: N815
     status = 400
     """Of the handshake's answer, for the log."""
 
@@ -47,9 +49,9 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         self.path = request.path
         if self.server.stopping:
             self.status = 503
-            raise ConnectionDeny(503, "Service Unavailable")
+            raise _deny(503, "Service Unavailable")
         if not request.headers.get("sec-websocket-protocol", "").isascii():
-            raise ConnectionDeny(400, "Bad Request")
+            raise _deny(400, "Bad Request")
         self.inbox = Inbox(
             self.limits.received_high, self.limits.received_low, self._pause_reading, self._resume_reading
         )
@@ -105,9 +107,9 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         message, self._message = self._message, b""
         if not self.failedByMe and self.inbox is not None:
             if self.message_is_binary:
-                self.inbox.receive({"type": "websocket.receive", "bytes": bytes(message)})
+                self.inbox.put_nowait({"type": "websocket.receive", "bytes": bytes(message)})
             else:
-                self.inbox.receive({"type": "websocket.receive", "text": message.decode()})
+                self.inbox.put_nowait({"type": "websocket.receive", "text": message.decode()})
 
     def _pause_reading(self) -> None:
         if not self.failedByMe:
@@ -163,7 +165,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
             self.transport.abortConnection()
 
     def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
-        """autobahn: the peer broke the protocol. Say so in a close frame and a FIN, and read to the end to let it arrive.
+        """autobahn: the peer broke the protocol. Say so in a close frame and a FIN, and read on so that it arrives.
 
         A close with unread data would be a reset, which may overtake the frame. autobahn's two ways are to drop at
         once, without a frame, or (failByDrop=False) to go on parsing garbage, which may hoard it.
@@ -178,7 +180,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     # The end
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803
         """autobahn: the connection is over."""
         self.outbox.stopProducing()
         if self.failedByMe:
@@ -187,7 +189,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         self.server.protocol_disconnected(self)
         if self.inbox is not None:
             self.inbox.finish(code)
-        self.server.log_websocket(self, code)
+        self.server.access_log.websocket(self, code)
 
     def check_timeouts(self) -> None:
         """The server's tick."""
@@ -199,7 +201,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         elif self.state == self.STATE_CONNECTING:
             if now - self.opened_at > self.limits.connect_seconds and hasattr(self, "handshake_deferred"):
                 self.serverReject()
-        elif self.inbox is not None and self.inbox.full:
+        elif self.inbox is not None and self.inbox.paused:
             self._check_paused(self.inbox)
             self._ping(now)
         elif now - self.heard_at >= 3 * beat:
@@ -226,12 +228,19 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         if self.state == self.STATE_CONNECTING:
             if hasattr(self, "handshake_deferred"):
                 self.status = 503
-                self.handshake_deferred.errback(ConnectionDeny(503, "Service Unavailable"))
+                self.handshake_deferred.errback(_deny(503, "Service Unavailable"))
                 del self.handshake_deferred
         elif self.state == self.STATE_OPEN:
             self.sendCloseFrame(code=code)
         if self.inbox is not None:
             self.inbox.finish(code)
+
+    def application_ended(self) -> None:
+        """The application returned, and the connection is still open: nobody would ever read it."""
+        if self.state == self.STATE_CONNECTING:
+            self.handle_exception(None)
+        else:
+            self.close(1000)
 
 
 class WebSocketFactory(ws_protocol.WebSocketFactory):  # type: ignore[misc]
@@ -252,6 +261,11 @@ class WebSocketFactory(ws_protocol.WebSocketFactory):  # type: ignore[misc]
             failByDrop=True,
             perMessageCompressionAccept=lambda _: None,
         )
+
+
+def _deny(status: int, reason: str) -> Exception:
+    denial: Exception = ConnectionDeny(status, reason)  # type: ignore[no-untyped-call]
+    return denial
 
 
 def _bound_silence(sock: socket.socket, seconds: float) -> None:
