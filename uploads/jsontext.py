@@ -14,6 +14,10 @@ from uploads.errors import BadMessage
 MAX_TEXT_BYTES = 16 * 1024
 MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
+MAX_REF = 2**32 - 2
+"""A ref is 0..2^32-2; 2^32-1 is kept free."""
+
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 _TOO_LONG = "A message may have at most 16 KiB."
 _TOO_DEEP = "A message may be nested at most 8 deep."
@@ -45,12 +49,12 @@ def _depth(text: str) -> int:
     """How deep brackets are nested outside of strings: one pass, no recursion, malformed text included."""
     depth = deepest = 0
     inside = False
-    for token in _STRUCTURE.findall(text):
-        if token == '"':
+    for mark in _STRUCTURE.findall(text):
+        if mark == '"':
             inside = not inside
-        elif inside or token[0] == "\\":
+        elif inside or mark[0] == "\\":
             continue
-        elif token in "[{":
+        elif mark in "[{":
             depth += 1
             deepest = max(deepest, depth)
         else:
@@ -75,8 +79,19 @@ def _constant(_: str) -> float:
     raise BadMessage(_TOO_BIG)
 
 
+def about(data: dict[str, Any]) -> dict[str, Any]:
+    """The `ref` and the `job` that a message names, where they are well-formed: what an error about it is about."""
+    found: dict[str, Any] = {}
+    ref, job = data.get("ref"), data.get("job")
+    if type(ref) is int and 0 <= ref <= MAX_REF:
+        found["ref"] = ref
+    if isinstance(job, str) and UUID_TEXT.fullmatch(job):
+        found["job"] = job
+    return found
+
+
 def _refuse_surrogates(data: dict[str, Any]) -> None:
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise BadMessage(_NOT_TEXT) from None
+        raise BadMessage(_NOT_TEXT, **about(data)) from None

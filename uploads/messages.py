@@ -1,7 +1,8 @@
 """The wire messages that a client sends, as strict, frozen models, and their parser.
 
-Unknown fields are ignored; a wrong type, an unknown `type` and a broken limit are `BadMessage`, which names the field and
-never echoes what was sent. Optional fields may be null, which means absent. Source: docs/protocol.md, sections 1, 2 and 5.
+Unknown fields are ignored; a wrong type, an unknown `type` and a broken limit are `BadMessage`, which names the field
+and never echoes what was sent. Optional fields may be null, which means absent. Source: docs/protocol.md, sections 1,
+2 and 5.
 """
 
 import re
@@ -12,20 +13,16 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from uploads.errors import BadMessage
-from uploads.jsontext import MAX_INTEGER, loads
-
-MAX_REF = 2**32 - 2
-"""A ref is 0..2^32-2; 2^32-1 is kept free."""
+from uploads.jsontext import MAX_INTEGER, MAX_REF, UUID_TEXT, about, loads
 
 TOKEN_CHARACTERS = 512
 PING_CHARACTERS = 64
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def _uuid(value: object) -> UUID:
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not UUID_TEXT.fullmatch(value):
         raise ValueError("must be a UUID as a string")
     return UUID(value)
 
@@ -176,7 +173,7 @@ _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Fiel
 
 
 def parse(text: str) -> ClientMessage:
-    """One text frame of a client. Raises BadMessage, with `field`, `ref` and `job` in its detail where they are known."""
+    """One text frame of a client. Raises BadMessage; its detail has `field`, `ref` and `job` where they are known."""
     data = loads(text)
     try:
         return _ADAPTER.validate_python(data)
@@ -187,17 +184,8 @@ def parse(text: str) -> ClientMessage:
 def _bad_message(error: ValidationError, data: dict[str, Any]) -> BadMessage:
     """Say which field is wrong. Only names that the models declare are repeated, so the text stays short."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    about = {name: data[name] for name, fits in (("ref", _is_ref), ("job", _is_id)) if fits(data.get(name))}
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return BadMessage("`type` is missing, or not one that is known here.", field="type", **about)
+        return BadMessage("`type` is missing, or not one that is known here.", field="type", **about(data))
     field = str(first["loc"][1])
     reason = first["msg"].removeprefix("Value error, ")
-    return BadMessage(f"`{field}`: {reason}", field=field, **about)
-
-
-def _is_ref(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_REF
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+    return BadMessage(f"`{field}`: {reason}", field=field, **about(data))

@@ -1,7 +1,7 @@
 """UploadProtocol: one socket's end of the wire, as a pure state machine (sans-IO).
 
-Frames and times go in; requests for the consumer, messages for the client and at last a `Close` come out. It does no I/O
-and has no clock: `now` is a monotonic time in seconds, given by the caller, and never goes back.
+Frames and times go in; requests for the consumer, messages for the client and at last a `Close` come out. It does no
+I/O and has no clock: `now` is a monotonic time in seconds, given by the caller, and never goes back.
 
     protocol = UploadProtocol(Limits(...))
     protocol.welcome(user=None, processors=[...], heartbeat_seconds=20)
@@ -12,152 +12,174 @@ and has no clock: `now` is a monotonic time in seconds, given by the caller, and
 Source of every rule: docs/protocol.md, sections 1 to 6.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from uploads.errors import HeadraceError
+from uploads import messages, replies
+from uploads.answers import Answers
+from uploads.errors import HeadraceError, RateLimited
 from uploads.flow import Limits
-from uploads.requests import Close, Ended, Request
+from uploads.intake import Intake
+from uploads.orders import Orders
+from uploads.requests import (
+    Authenticate,
+    CancelJob,
+    Close,
+    CreateJob,
+    DeleteUpload,
+    Request,
+    RetryJob,
+    Subscribe,
+    Unsubscribe,
+)
+
+UNREAD_TEXTS = 1000
+"""As many text frames may come between two calls of `take`: above it, a client asks that does not read."""
+
+LOOK_SECONDS = 1.0
+"""How often open refs are looked at for one that does not move."""
 
 
-class UploadProtocol:
-    """One socket. Nothing a client sends makes a method raise; ValueError is for a consumer that contradicts itself.
+class UploadProtocol(Answers):
+    """One socket. Nothing that a client sends makes a method raise.
 
-    A consumer carries requests out in order for each ref. It commits what it has whenever no more is waiting to be read,
-    whatever its batch size: a window may be smaller than the batch. It calls `tick` at `deadline` at the latest.
+    A consumer carries requests out in order for each ref. It commits what it has whenever no more is waiting to be
+    read, whatever its batch size: a window may be smaller than the batch. It calls `tick` at `deadline` at the latest,
+    and `take` after every call that may have something to say.
     """
 
     def __init__(self, limits: Limits, *, idle_seconds: float | None = None) -> None:
-        """`idle_seconds`: a socket with no open upload, no job followed and no message for so long is closed with 4408."""
+        """`idle_seconds`: a socket with no open upload, no job followed and no message for so long is closed: 4408."""
+        super().__init__(limits, idle_seconds)
+        self._intake = Intake(self._refs)
+        self._unread = 0
+        orders = Orders(self._refs)
+        self._handlers: dict[type, Callable[[Any], list[Request]]] = {
+            messages.Auth: lambda m: [Authenticate(m.token)],
+            messages.Ping: self._ping,
+            messages.Pong: self._pong,
+            messages.UploadOpen: orders.open,
+            messages.UploadResume: orders.resume,
+            messages.UploadFinish: orders.finish,
+            messages.UploadAbort: orders.abort,
+            messages.UploadDelete: lambda m: [DeleteUpload(m.upload, m.token)],
+            messages.JobSubscribe: self._subscribe,
+            messages.JobUnsubscribe: self._unsubscribe,
+            messages.JobCreate: lambda m: [CreateJob(m.upload, m.processor, m.params, m.token)],
+            messages.JobCancel: lambda m: [CancelJob(m.job, m.token)],
+            messages.JobRetry: lambda m: [RetryJob(m.job, m.token)],
+        }
 
     # -- what comes from the client
 
     def receive_text(self, text: str, now: float) -> list[Request]:
         """One text frame, decoded. (One that is not UTF-8 is the transport's to close, with 1007.)"""
-        raise NotImplementedError
+        if self._outbox.close is not None:
+            return []
+        self._watch.hear(now)
+        self._unread += 1
+        if self._unread > UNREAD_TEXTS:
+            self._outbox.shut(4429, "asks without reading")
+            return []
+        try:
+            message = messages.parse(text)
+            if not isinstance(message, messages.Ping | messages.Pong):
+                self._watch.act(now)
+            return self._handlers[type(message)](message)
+        except HeadraceError as error:
+            self._outbox.put(replies.error(error, ended=False))
+            return []
 
     def receive_data(self, frame: bytes, now: float) -> list[Request]:
         """One binary frame. The payload in the Chunk is a view of `frame`: do not reuse that buffer."""
-        raise NotImplementedError
+        if self._outbox.close is not None:
+            return []
+        self._watch.hear(now)
+        return self._intake.data(frame, now)
 
     def pause_reading(self, now: float) -> None:
         """The consumer reads nothing from here on: silence is no longer the client's."""
+        self._watch.pause(now, True)
 
     def resume_reading(self, now: float) -> None:
         """The consumer reads again."""
+        self._watch.pause(now, False)
 
     # -- what goes to the client
 
     def take(self) -> list[dict[str, Any]]:
         """The messages to send now, in order, each once. Only the newest ack of a ref and progress of a job is kept."""
-        raise NotImplementedError
+        self._unread = 0
+        return self._outbox.take()
 
     @property
     def close(self) -> Close | None:
         """Set, once and for ever, when the socket must be closed. Send what `take` still has first."""
-        raise NotImplementedError
+        return self._outbox.close
 
     # -- time
 
     def tick(self, now: float) -> list[Request]:
-        """Do what is due: waiting acks, pings, a silent or idle peer (close 4408), an upload without movement (`busy`)."""
-        raise NotImplementedError
+        """Do what is due: waiting acks, a ping, a silent or idle peer (close 4408), uploads without movement (`busy`)."""
+        if self._outbox.close is not None:
+            return []
+        ended = self._refs.tick(now)
+        engaged = bool(self._refs.transfers or self._jobs.seqs)
+        due = self._watch.tick(now, owed=self._refs.is_owed, engaged=engaged)
+        if isinstance(due, str):
+            self._outbox.shut(4408, due)
+        elif due is not None:
+            self._outbox.put(replies.ping(due))
+        return ended
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` is wanted next, in the time of `now`; None where nothing is due."""
-        raise NotImplementedError
+        """When `tick` is wanted next, in the time of `now`; minus infinity for at once, None where nothing is due."""
+        if self._outbox.close is not None:
+            return None
+        due = self._watch.deadline
+        if self._refs.transfers:
+            due = min(due, self._watch.now + LOOK_SECONDS)
+        if self._refs.ack_deadline is not None:
+            due = min(due, self._refs.ack_deadline)
+        return None if due == math.inf else due
 
     # -- what is so
 
     @property
     def open_refs(self) -> frozenset[int]:
-        """The refs that are opening, receiving or sealing."""
-        raise NotImplementedError
+        """The refs that are opening, receiving, sealing or being aborted."""
+        return frozenset(self._refs.transfers)
 
     @property
     def subscriptions(self) -> Mapping[UUID, int]:
         """The jobs this socket follows, each with the seq of the last durable event that was sent."""
-        raise NotImplementedError
+        return self._jobs.seqs
 
-    # -- answers: the session
+    @property
+    def round_trip_seconds(self) -> float | None:
+        """From the last ping that was answered to its pong."""
+        return self._watch.round_trip_seconds
 
-    def welcome(
-        self,
-        user: str | None,
-        processors: Sequence[Mapping[str, Any]],
-        heartbeat_seconds: float,
-        extensions: Sequence[str] = (),
-    ) -> None:
-        """Greet: at the start, and again after each Authenticate that went well. Pings start here."""
+    # -- messages about the session and jobs
 
-    def bye(self, reason: str, retry_after_seconds: float | None = None) -> None:
-        """Say goodbye before a drain or restart, and close with 1012."""
+    def _ping(self, message: messages.Ping) -> list[Request]:
+        self._outbox.put(replies.pong(message.id))
+        return []
 
-    def failed(self, ref: int | None, error: HeadraceError, job: UUID | str | None = None) -> None:
-        """Tell the client of an error.
+    def _pong(self, message: messages.Pong) -> list[Request]:
+        self._watch.pong(message.id)
+        return []
 
-        For a ref: a `Detached` error (busy, storage_full, taken_over, draining) detaches it; any other is `error`, `ended`
-        by its class. A ref that was still opening ends in any case. Where the error goes on and its detail has
-        `expected`, the ref goes back to receiving at that offset, from sealing too. A ref that is done already: nothing.
-        With `ref=None`, an error with a close code closes the socket.
-        """
+    def _subscribe(self, message: messages.JobSubscribe) -> list[Request]:
+        if message.job not in self._jobs.seqs and len(self._jobs.seqs) >= self._limits.subscriptions:
+            limit = self._limits.subscriptions
+            raise RateLimited("This socket follows too many jobs.", limit=limit, job=str(message.job))
+        self._jobs.ask(message.job, message.after)
+        return [Subscribe(message.job, message.after, message.token)]
 
-    # -- answers: uploads
-
-    def opened(
-        self,
-        ref: int,
-        upload: UUID | str,
-        token: str | None,
-        offset: int,
-        size: int | None,
-        expires_at: datetime,
-        job: UUID | str | None = None,
-        *,
-        sealed: bool = False,
-    ) -> list[Ended]:
-        """Answer to Open and Resume. `offset`: every byte below it is stored.
-
-        `sealed`: the upload is sealing or stored already, so nothing more is expected, and `stored` (or `failed`) must
-        follow. Follows `job`, where it is given, as from `after: 0`. Returns the older refs of this socket from which
-        the upload was taken over.
-        """
-        raise NotImplementedError
-
-    def committed(self, ref: int, offset: int, now: float) -> None:
-        """Every byte of the ref below `offset` is stored. Acks and moves the window, now or a little later."""
-
-    def stored(self, ref: int, upload: UUID | str, size: int, sha256: str, job: UUID | str | None) -> None:
-        """Answer to Finish: verified, fsynced and renamed. Ends the ref and follows `job` as from `after: 0`."""
-
-    def aborted(self, ref: int) -> None:
-        """Answer to Abort. Ends the ref."""
-
-    def detached(self, ref: int, reason: str, retry_after_seconds: float | None = None) -> None:
-        """The upload leaves this socket: taken_over, busy, storage_full or draining. Ends the ref."""
-
-    def deleted(self, upload: UUID | str) -> None:
-        """Answer to DeleteUpload."""
-
-    def set_window(self, ref: int, window: int | None) -> None:
-        """Slow the ref's client to at most `window` bytes in flight; 0 pauses it, None gives its share back.
-
-        An edge that was announced stays: what is below it is accepted.
-        """
-
-    # -- answers: jobs
-
-    def job_state(self, message: Mapping[str, Any]) -> None:
-        """Send a whole `job.state` message."""
-
-    def job_event(self, message: Mapping[str, Any], *, replay: bool) -> bool:
-        """Send a whole `job.event` message, if the job is followed and the client has not had it.
-
-        `replay`: read from the rows, in order, so a hole in seq is one that pruning made. Else it came live: where events
-        before it are missing, nothing is sent and False comes back: read the rows after `subscriptions[job]` and replay
-        them. After a terminal event the job is followed no more.
-        """
-        raise NotImplementedError
+    def _unsubscribe(self, message: messages.JobUnsubscribe) -> list[Request]:
+        self._jobs.forget(message.job)
+        return [Unsubscribe(message.job)]
