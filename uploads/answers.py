@@ -55,9 +55,9 @@ class Answers:
         """Tell the client of an error.
 
         For a ref: a `Detached` error (busy, storage_full, taken_over, draining) detaches it; any other is `error`,
-        `ended` by its class. A ref that was still opening ends in any case. Where the error goes on, the ref goes back from
-        sealing to receiving, and where its detail has `expected`, to that offset. A ref that is done already: nothing.
-        With `ref=None`, an error with a close code closes the socket.
+        `ended` by its class. A ref that was still opening ends in any case. Where the error goes on, the ref goes back
+        from sealing to receiving, and where its detail has `expected`, to that offset. A ref that is done already:
+        nothing. With `ref=None`, an error with a close code closes the socket.
         """
         if ref is not None:
             self._failed_ref(ref, error)
@@ -182,8 +182,8 @@ class Answers:
     def job_event(self, message: Mapping[str, Any], *, replay: bool) -> bool:
         """Send a whole `job.event` message, if the job is followed and the client has not had it.
 
-        `replay`: read from the rows, in order, so a hole in seq is one that pruning made. Else it came live: where events
-        before it are missing, nothing is sent and False comes back: read the rows after `subscriptions[job]` and
-        replay them. After a terminal event the job is followed no more.
+        `replay`: read from the rows, in order, so a hole in seq is one that pruning made. Else it came live: where
+        events before it are missing, nothing is sent and False comes back: read the rows after `subscriptions[job]`
+        and replay them. After a terminal event the job is followed no more.
         """
         return self._jobs.event(message, replay=replay)

@@ -122,7 +122,7 @@ class UploadProtocol(Answers):
     # -- time
 
     def tick(self, now: float) -> list[Request]:
-        """Do what is due: waiting acks, a ping, a silent or idle peer (close 4408), uploads without movement (`busy`)."""
+        """Do what is due: waiting acks, a ping, a silent or idle peer (4408), uploads without movement (`busy`)."""
         if self._outbox.close is not None:
             return []
         ended = self._refs.tick(now)
