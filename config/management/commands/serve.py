@@ -39,6 +39,7 @@ class Command(BaseCommand):
         collect_static()
         from config.asgi import application
 
+        has_admin = get_user_model().objects.filter(is_superuser=True, is_active=True).exists()
         life = Life(embedded=not no_worker)
         limits = Limits(message_bytes=settings.HEADRACE.message_bytes)
         try:
@@ -49,7 +50,7 @@ class Command(BaseCommand):
                 limits=limits,
                 before_start=life.start,
                 before_stop=life.stop,
-                on_ready=lambda server: self._greet(host, server.port),
+                on_ready=lambda server: self._greet(host, server.port, has_admin),
             )
         except PortTaken:
             other = f"Choose another: make serve PORT={port + 1}"
@@ -64,10 +65,10 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database cannot be used: {error}".strip(), returncode=2) from None
 
-    def _greet(self, host: str, port: int) -> None:
+    def _greet(self, host: str, port: int, has_admin: bool) -> None:
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"Headrace is at http://{shown}:{port}/ (Ctrl-C stops it)")
-        if not get_user_model().objects.filter(is_superuser=True, is_active=True).exists():
+        if not has_admin:
             self.stdout.write(f"For the admin at /admin/ make a login first: {python()} manage.py createsuperuser")
         self.stdout.flush()
 
