@@ -1,20 +1,23 @@
-"""The server of config/server.py with an application made for its tests. `python -m tests.integration.server_application JSON`.
+"""config/server.py with an application made for its tests: `python -m tests.integration.server_application JSON`.
 
 The JSON object: `limits` (fields of Limits), `port`, and `hooks`: before_start and before_stop, each "" or a script of
 words: "say:TEXT", "sleep:SECONDS", "raise", "wait:NAME" (until released).
 
 WebSockets: /ws/KIND/NAME, with the kinds of KINDS below. What happens to one is kept under its name:
-GET /record/NAME gives it as JSON; GET /release/NAME lets go what waits for that name.
+GET /record/NAME gives it as JSON, GET /sockets tells of the open ones, GET /release/NAME lets go what waits for a name.
 """
 
 import asyncio
 import json
 import logging
+import socket
 import sys
+import time
 from collections import defaultdict
 from typing import Any
 
 from config.server import CannotListen, Limits, Server
+from config.websocket import WebSocketProtocol
 
 Scope = dict[str, Any]
 
@@ -22,6 +25,8 @@ records: defaultdict[str, dict[str, Any]] = defaultdict(
     lambda: {"messages": 0, "bytes": 0, "sent": 0, "disconnect": None, "ended": "", "loop": None, "order": True}
 )
 released: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+threads: list[asyncio.Future[None]] = []
+servers: list[Server] = []
 before_start_loop: list[asyncio.AbstractEventLoop] = []
 
 
@@ -51,6 +56,16 @@ async def stuck(name: str, receive: Any, send: Any) -> None:
 async def sink(name: str, receive: Any, send: Any) -> None:
     """Takes everything."""
     await take_all(receive, records[name])
+
+
+async def slow(name: str, receive: Any, send: Any) -> None:
+    """Takes eight messages a second."""
+
+    async def delayed() -> Any:
+        await asyncio.sleep(0.125)
+        return await receive()
+
+    await take_all(delayed, records[name])
 
 
 async def echo(name: str, receive: Any, send: Any) -> None:
@@ -113,7 +128,7 @@ async def stubborn(name: str, receive: Any, send: Any) -> None:
     await asyncio.Event().wait()
 
 
-KINDS = {f.__name__: f for f in (stuck, sink, echo, talk, shout, large, close, close_full, leave, fail, stubborn)}
+KINDS = {f.__name__: f for f in (stuck, sink, slow, echo, talk, shout, large, close, close_full, leave, fail, stubborn)}
 
 
 async def websocket(scope: Scope, receive: Any, send: Any) -> None:
@@ -139,12 +154,26 @@ async def websocket(scope: Scope, receive: Any, send: Any) -> None:
         raise
 
 
+def sockets() -> dict[str, Any]:
+    """How the open WebSockets are, by name."""
+    return {
+        protocol.path.decode().rpartition("/")[2]: {
+            "paused": protocol.inbox.paused,
+            "weight": protocol.inbox.weight,
+            "waiting": protocol.outbox.waiting(),
+            "user_timeout": protocol.transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+        }
+        for protocol in servers[0].connections
+        if isinstance(protocol, WebSocketProtocol) and protocol.inbox is not None and protocol.transport.connected
+    }
+
+
 async def http(scope: Scope, receive: Any, send: Any) -> None:
     """The controls, and `/size`: how long is the body?"""
     _, action, *rest = scope["path"].split("/")
     if action == "release":
         released[rest[0]].set()
-    body: Any = records[rest[0]] if action == "record" else None
+    body: Any = {"record": lambda: records[rest[0]], "sockets": sockets}.get(action, lambda: None)()
     if action == "size":
         body = 0
         while (message := await receive())["type"] == "http.request":
@@ -179,7 +208,7 @@ async def play(script: str) -> None:
         elif verb == "raise":
             raise RuntimeError("a hook failed")
         elif verb == "block":  # a thread that does not come back
-            asyncio.get_running_loop().run_in_executor(None, __import__("time").sleep, 60)
+            threads.append(asyncio.get_running_loop().run_in_executor(None, time.sleep, 60))
 
 
 def main(options: dict[str, Any]) -> int:
@@ -201,8 +230,9 @@ def main(options: dict[str, Any]) -> int:
         limits=Limits(**options.get("limits", {})),
         before_start=before_start,
         before_stop=before_stop,
-        on_ready=lambda ready: say(f"port {ready.port}"),
+        on_ready=lambda ready: say(f"\nport {ready.port}"),
     )
+    servers.append(server)
     try:
         return server.run()
     except CannotListen as error:
