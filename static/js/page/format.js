@@ -107,8 +107,8 @@ export function count(n, one, many = `${one}s`) {
 }
 
 /**
- * A file's name, harmless to look at: control characters as their pictures, those that turn the direction of writing
- * (they can make "exe.jpg" of "gpj.exe") as a replacement glyph.
+ * A file's name, harmless to look at: control characters as their pictures; those that turn the direction of writing
+ * (they can make "exe.jpg" of "gpj.exe") by number. Joiners stay: scripts and emoji need them.
  *
  * @param {string} name
  */
@@ -116,8 +116,10 @@ export function safeName(name) {
   const shown = name
     .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/\u007f/g, "\u2421")
-    .replace(/[\u0080-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu, "\ufffd");
-  return shown.trim() ? shown : "(no name)";
+    .replace(/[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu, (c) => {
+      return `\u27e8U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
+    });
+  return shown.trim() || "(no name)";
 }
 
 /**

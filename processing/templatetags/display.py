@@ -1,0 +1,58 @@
+"""processing.display for templates."""
+
+import re
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+from processing import display
+from processing.lifecycle import JobState
+from processing.models import Job
+
+register = template.Library()
+
+WORDS = {JobState.FAILED: "Processing failed"}
+"""Where a page's words are others than the admin's: there the upload has a list of its own."""
+
+register.filter("safe_name", display.name)
+register.filter("visible", display.visible)
+register.filter("bytes", display.size)
+
+
+@register.filter
+def state_word(job: Job) -> str:
+    """The state in the words of the pages."""
+    return WORDS.get(JobState(job.state), display.job_state(job).word)
+
+
+@register.filter
+def tone(job: Job) -> str:
+    """The colour of the state's pill."""
+    return display.job_state(job).kind
+
+
+@register.filter
+def kind(job: Job) -> str:
+    """What stands in the place of a thumbnail: the ending of the name, else FILE. static/js/page/format.js agrees."""
+    ending = re.search(r"\.([A-Za-z0-9]{1,5})$", job.name)
+    return ending[1][:4].upper() if ending else "FILE"
+
+
+@register.filter
+def size_and_time(job: Job) -> str:
+    """105 KB · took 1 s."""
+    parts = [display.size(job.input_size)] if job.input_size is not None else []
+    if job.is_final and job.started_at and job.state != JobState.CANCELLED:
+        parts.append(f"took {display.took(job)}")
+    return " · ".join(parts)
+
+
+@register.filter
+def when(moment: datetime) -> str:
+    """Today's times by the clock, others by the day."""
+    local = localtime(moment)
+    today = localtime(timezone.now()).date()
+    return date_format(local, "H:i" if local.date() == today else "j M Y, H:i")
