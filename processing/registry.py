@@ -17,6 +17,7 @@ from processing.errors import UnknownProcessor
 BUILT_IN = (
     "processing.processors.inspect",
     "processing.processors.word_count",
+    "processing.processors.table_profile",
 )
 GROUP = "headrace.processors"
 

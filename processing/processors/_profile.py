@@ -1,0 +1,199 @@
+"""SQL that finds a column's type and describes it. The table is `raw`, its columns are c0, c1, ... ."""
+
+# ruff: noqa: S608 - every name that stands in the SQL is ours; the file's own are quoted in _duck.py
+
+import datetime
+import math
+import re
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from processing.api import Step
+from processing.processors._duck import Connection, Rows, watched
+
+BUCKETS = 10
+EXACT_ROWS = 5_000_000
+"""Above so many rows, distinct values are estimated (HyperLogLog) and the sentence in the log says so."""
+
+_SAMPLE = 2_000
+TEXT = 200
+
+_OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)"
+_MOMENT = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
+# type -> (the condition on a trimmed text `v`, the expression that `v` then becomes). The first one that holds wins.
+# Leading zeros mean an identifier: 00123 stays text. DuckDB alone would read 1.5 as the integer 2 and drop UTC offsets.
+_READINGS: dict[str, list[tuple[str, str]]] = {
+    "integer": [(r"regexp_full_match(v, '[+-]?(0|[1-9]\d{0,17})')", "CAST({v} AS BIGINT)")],
+    "number": [
+        (r"regexp_full_match(v, '[+-]?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?')", "CAST({v} AS DOUBLE)"),
+        (r"regexp_full_match(v, '[+-]?(0|[1-9]\d{0,17})(,\d+)?')", "CAST(replace({v}, ',', '.') AS DOUBLE)"),
+    ],
+    "boolean": [("lower(v) IN ('true', 'false')", "CAST({v} AS BOOLEAN)")],
+    "date": [
+        (r"regexp_full_match(v, '\d{4}-\d\d-\d\d') AND TRY_CAST(v AS DATE) IS NOT NULL", "CAST({v} AS DATE)"),
+        (
+            r"regexp_full_match(v, '\d{1,2}\.\d{1,2}\.\d{4}') AND try_strptime(v, '%d.%m.%Y') IS NOT NULL",
+            "CAST(strptime({v}, '%d.%m.%Y') AS DATE)",
+        ),
+    ],
+    "timestamp": [
+        (f"regexp_full_match(v, '{_MOMENT}') AND TRY_CAST(v AS TIMESTAMP) IS NOT NULL", "CAST({v} AS TIMESTAMP)"),
+        (
+            f"regexp_full_match(v, '{_MOMENT}{_OFFSET}') AND TRY_CAST(v AS TIMESTAMPTZ) IS NOT NULL",
+            "CAST({v} AS TIMESTAMPTZ)",
+        ),
+    ],
+    "time": [
+        (r"regexp_full_match(v, '\d\d:\d\d(:\d\d(\.\d+)?)?') AND TRY_CAST(v AS TIME) IS NOT NULL", "CAST({v} AS TIME)")
+    ],
+}
+_SIZES = (("TINY", ""), ("SMALL", ""), ("", "EGER"), ("BIG", ""), ("HUGE", ""))
+_DUCK_TYPES = {
+    "integer": tuple(f"{sign}{size}INT{end}" for sign in ("", "U") for size, end in _SIZES),
+    "number": ("FLOAT", "DOUBLE", "DECIMAL", "REAL"),
+    "boolean": ("BOOLEAN",),
+    "date": ("DATE",),
+    "timestamp": ("TIMESTAMP",),
+    "time": ("TIME",),
+    "text": ("VARCHAR", "ENUM", "UUID", "INTERVAL"),
+    "binary": ("BLOB", "BIT"),
+    "empty": ("NULL",),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name to show, the SQL that gives its value, and its type as people say it."""
+
+    name: str
+    value: str
+    type: str
+
+    @property
+    def shown(self) -> str:
+        """SQL for a value that JSON can hold, a text at most 200 characters long."""
+        if self.type in ("integer", "boolean"):
+            return self.value
+        if self.type == "number":
+            return f"CAST({self.value} AS DOUBLE)"
+        return "NULL" if self.type in ("binary", "empty") else f"left(CAST({self.value} AS VARCHAR), {TEXT})"
+
+
+def declared(name: str, index: int, duck_type: str) -> Column:
+    """A column of a Parquet file, which says its types itself."""
+    base = (
+        "" if duck_type.endswith("]") else re.split(r"[^A-Z]", duck_type.strip('"'))[0]
+    )  # TIMESTAMP_NS, DECIMAL(9,2); no lists
+    return Column(name, f"c{index}", next((kind for kind, types in _DUCK_TYPES.items() if base in types), "nested"))
+
+
+def inferred(
+    connection: Connection, name: str, index: int, from_json: bool, message: str, at: float
+) -> Generator[Step, None, Column]:
+    """A column of text or of JSON values: the narrowest type that every value in it fits."""
+    column = f"c{index}"
+    kinds = list(_READINGS)
+    text = column
+    if from_json:
+        text = f"json_extract_string({column}, '$')"
+        found = yield from watched(connection, f"SELECT DISTINCT json_type({column}) FROM raw", message, at, at)
+        stored = {kind for (kind,) in found} - {None, "NULL"}
+        if stored & {"OBJECT", "ARRAY"}:
+            return Column(name, text, "nested")
+        if "VARCHAR" in stored:
+            kinds = ["date", "timestamp", "time"] if stored == {"VARCHAR"} else []
+    value = f"nullif(trim({text}), '')"
+    fitting: list[tuple[str, str, str]] = [
+        (kind, condition, expression) for kind in kinds for condition, expression in _READINGS[kind]
+    ]
+    for limit in (f" LIMIT {_SAMPLE}", ""):  # most readings fail on the first rows: so only few go over all of them
+        checks = ", ".join(f"coalesce(bool_and({condition}), true)" for _, condition, _ in fitting)
+        if not fitting:
+            break
+        sql = f"SELECT count(v), {checks} FROM (SELECT {value} AS v FROM raw{limit}) WHERE v IS NOT NULL"
+        ((count, *fits),) = yield from watched(connection, sql, message, at, at)
+        fitting = [one for one, fit in zip(fitting, fits, strict=True) if fit]
+        if not limit and not count:
+            return Column(name, text, "empty")
+    if not fitting:
+        return Column(name, text, "text")
+    kind, _, expression = fitting[0]
+    return Column(name, expression.format(v=value), kind)
+
+
+def described(
+    connection: Connection, column: Column, rows: int, message: str, at: float
+) -> Generator[Step, None, dict[str, Any]]:
+    """What the result says about a column; `at` is the job's progress in percent."""
+    value, kind = column.value, column.type
+    counted = f"CAST({value} AS VARCHAR)" if kind == "nested" else value
+    distinct = f"count(DISTINCT {counted})" if rows <= EXACT_ROWS else f"approx_count_distinct({counted})"
+    finite = f"FILTER (isfinite(CAST({value} AS DOUBLE)))" if kind == "number" else ""
+    ordered = kind not in ("nested", "binary", "empty")
+    low, high = (replace(column, value=f"{f}({value}) {finite}").shown if ordered else "NULL" for f in ("min", "max"))
+    mean = f"avg(CAST({value} AS DOUBLE)) {finite}" if kind in ("integer", "number") else "NULL"
+    sql = f"SELECT count(*) - count({value}), {distinct}, {low}, {high}, {mean} FROM raw"
+    ((nulls, unlike, least, most, average),) = yield from watched(connection, sql, message, at, at)
+    histogram = None
+    if kind in ("integer", "number", "date", "timestamp") and nulls < rows:
+        histogram = yield from _histogram(connection, column, message, at)
+    return {
+        "name": column.name,
+        "type": kind,
+        "nulls": nulls,
+        "distinct": min(unlike, rows - nulls),
+        "min": least,
+        "max": most,
+        "mean": average,
+        "histogram": histogram,
+    }
+
+
+def _histogram(
+    connection: Connection, column: Column, message: str, at: float
+) -> Generator[Step, None, list[dict[str, Any]] | None]:
+    """Ten buckets of equal width, each from its first value up to the next one's; null where nothing is finite."""
+    timed = column.type in ("date", "timestamp")
+    number = f"epoch({column.value})" if timed else f"CAST({column.value} AS DOUBLE)"
+    tested = f"CAST({column.value} AS TIMESTAMP)" if timed else number
+    source = f"(SELECT {number} AS x FROM raw WHERE isfinite({tested}))"
+    bounds: Rows = yield from watched(connection, f"SELECT min(x), max(x) FROM {source}", message, at, at)
+    low, high = bounds[0]
+    if low is None:
+        return None
+    edges = _edges(low, high, column.type)
+    first, width = edges[0], edges[1] - edges[0]
+    bucket = f"least(greatest(floor(x / {width!r} - {first / width!r}), 0), {len(edges) - 2})"
+    sql = f"SELECT CAST({bucket} AS INTEGER) AS b, count(*) FROM {source} GROUP BY b"
+    counts: dict[int, int] = dict((yield from watched(connection, sql, message, at, at)))
+    shown = [_shown(edge, column.type) for edge in edges]
+    return [{"from": shown[i], "to": shown[i + 1], "count": counts.get(i, 0)} for i in range(len(edges) - 1)]
+
+
+def _edges(low: float, high: float, kind: str) -> list[float]:
+    """Where buckets begin and end. Whole numbers and days get whole edges, so that no bucket covers none of them."""
+    step = {"integer": 1.0, "date": 86_400.0}.get(kind)
+    if step:
+        width = max(step, math.ceil((high - low + step) / step / BUCKETS) * step)
+        count = max(1, min(BUCKETS, math.ceil((high - low + step) / width)))
+    else:
+        width = high / BUCKETS - low / BUCKETS
+        count = BUCKETS
+    if not width or low + width == low:
+        return [low, low + (step or 1.0) if low + (step or 1.0) > low else math.nextafter(low, math.inf)]
+    if step:
+        return [low + index * width for index in range(count + 1)]
+    return [low * (1 - index / count) + high * (index / count) for index in range(count + 1)]
+
+
+def _shown(edge: float, kind: str) -> Any:
+    if kind == "integer":
+        return int(edge)
+    if kind == "number":
+        return edge
+    try:
+        moment = datetime.datetime.fromtimestamp(edge, datetime.UTC)
+    except (OverflowError, ValueError, OSError):  # a year beyond 9999
+        return None
+    return moment.date().isoformat() if kind == "date" else str(moment).removesuffix("+00:00")
