@@ -12,7 +12,7 @@ SOURCES := config processing uploads tests manage.py
 .PHONY: help serve test lint format coverage bench fault lock clean
 
 help:
-	@echo 'make serve      install, migrate and run on http://$(HOST):$(PORT) (HOST= and PORT= choose another address)'
+	@echo 'make serve      install, migrate and run on http://$(HOST):$(PORT); HOST= and PORT= choose another address'
 	@echo 'make test       the whole test suite; ARGS="-k name" or any other pytest arguments'
 	@echo 'make lint       ruff, ruff format, mypy --strict and the import rules'
 	@echo 'make format     let ruff format and repair what it can'
@@ -25,7 +25,7 @@ help:
 # exec: the server is make's own child, so a signal to make reaches it and Ctrl-C leaves nothing behind.
 serve:
 	@sh requirements/install serve
-	@exec $(BIN)/python manage.py serve --host '$(HOST)' --port '$(PORT)'
+	@exec $(BIN)/python manage.py serve --host '$(HOST)' --port '$(PORT)' $(ARGS)
 
 test:
 	@sh requirements/install dev
