@@ -85,6 +85,11 @@ class Wire:
         limits: Message = self.welcome["limits"]
         return limits
 
+    def take_ref(self) -> int:
+        """The next ref that was not used yet, for a message that a test sends by itself."""
+        self._next_ref += 1
+        return self._next_ref - 1
+
     async def send(self, kind: str, **fields: Any) -> None:
         """Send one JSON message; a field that is None is sent as null."""
         await self.socket.send(json.dumps({"type": kind, **fields}))
@@ -138,15 +143,13 @@ class Wire:
 
     async def open(self, name: str = "data.bin", size: int | None = None, **fields: Any) -> Sending:
         """upload.open with the next ref, up to `upload.opened`."""
-        ref = self._next_ref
-        self._next_ref += 1
+        ref = self.take_ref()
         await self.send("upload.open", ref=ref, name=name, size=size, **fields)
         return await self._opened(ref)
 
     async def resume(self, upload: str, *, token: str | None = None, **fields: Any) -> Sending:
         """upload.resume with the next ref, up to `upload.opened`; `acked` is where to go on."""
-        ref = self._next_ref
-        self._next_ref += 1
+        ref = self.take_ref()
         if token is not None:
             fields["token"] = token
         await self.send("upload.resume", ref=ref, upload=upload, **fields)
