@@ -61,10 +61,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
-    "channels",
     "config.apps.ConfigConfig",
     "uploads.apps.UploadsConfig",
     "processing.apps.ProcessingConfig",
+    "channels",  # after processing, whose `runworker` is the one that counts
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

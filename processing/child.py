@@ -47,10 +47,10 @@ def _serve(descriptor: int, faults: int) -> None:
         fields = {name: value for name, value in order.items() if name != "type"}
         if descriptors:
             fields["source"] = descriptors[0]
-        message = run(Order(**fields), registry, control)
+        ending = run(Order(**fields), registry, control)
         for one in descriptors:
             os.close(one)
-        control.send(message)
+        control.send(ending)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from channels.consumer import AsyncConsumer
 logger = logging.getLogger(__name__)
 
 
-class WorkerConsumer(AsyncConsumer):
+class WorkerConsumer(AsyncConsumer):  # type: ignore[misc]
     """Turns `job.available` and `job.cancel` into calls of the Worker in `scope["worker"]`.
 
     Both are hints about rows. A raising handler would end the listener and lose what waits behind it, so what makes no

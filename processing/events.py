@@ -4,15 +4,15 @@ The rows are the truth; `announce` is a hint. Progress is no row of its own: onl
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from processing import doorbell
 from processing.errors import LostLease
+from processing.lifecycle import JobState
 from processing.models import Artifact, Job, JobEvent
 
 News = tuple[str, uuid.UUID, dict[str, Any]]
@@ -22,39 +22,71 @@ EventData = tuple[str, dict[str, Any]]
 """(event, its fields)."""
 
 
-def append(job: Job, events: Sequence[EventData], **changes: Any) -> list[News]:
-    """Write durable events under the fence (id, attempt, RUNNING), with `changes` to the row in the same UPDATE.
+def append(
+    job: Job, happened: Sequence[EventData], *, also: Callable[[], object] | None = None, **changes: Any
+) -> list[News]:
+    """Write durable events of a running attempt, with `changes` to its row in the same UPDATE and `also` in the same
+    transaction.
 
-    Raises LostLease where the attempt runs no more; then nothing was written.
+    The fence is (id, attempt, RUNNING, seq): a running attempt's events are written by its worker alone, so that
+    `job.seq` is the number it wrote last. A second call after a commit whose answer was lost finds the first one's rows
+    and gives them. Raises LostLease where the attempt runs no more; then nothing was written.
     """
+    last = job.seq + len(happened)
     with transaction.atomic():
-        hit = Job.objects.running(job.pk, job.attempt).update(seq=F("seq") + len(events), **changes)
-        if not hit:
-            raise LostLease(f"attempt {job.attempt} of job {job.pk} is over")
-        job.seq = Job.objects.values_list("seq", flat=True).get(pk=job.pk)
-        return write(job, events)
+        if Job.objects.running(job.pk, job.attempt).filter(seq=job.seq).update(seq=last, **changes):
+            rows = _rows(job, job.seq + 1, happened)
+            JobEvent.objects.bulk_create(rows)
+            if also is not None:
+                also()
+        else:
+            rows = _written_before(job, last, changes.get("state", JobState.RUNNING))
+    job.seq = last
+    return _news(job, rows)
 
 
-def write(job: Job, events: Sequence[EventData]) -> list[News]:
+def _written_before(job: Job, last: int, state: str) -> list[JobEvent]:
+    """The rows of an earlier call whose commit went through unseen. Raises LostLease where there was none."""
+    if not Job.objects.filter(pk=job.pk, attempt=job.attempt, state=state, seq=last).exists():
+        raise LostLease(f"attempt {job.attempt} of job {job.pk} is over")
+    return list(JobEvent.objects.filter(job=job, seq__gt=job.seq, seq__lte=last).order_by("seq"))
+
+
+def write(job: Job, happened: Sequence[EventData]) -> list[News]:
     """Rows for events whose numbers, up to `job.seq`, the caller's UPDATE has taken in this transaction."""
-    now = timezone.now()
-    first = job.seq - len(events) + 1
-    rows = [
-        JobEvent(job=job, seq=first + n, attempt=job.attempt, event=event, data=data, created_at=now)
-        for n, (event, data) in enumerate(events)
-    ]
+    rows = _rows(job, job.seq - len(happened) + 1, happened)
     JobEvent.objects.bulk_create(rows)
+    return _news(job, rows)
+
+
+def write_each(jobs: Sequence[Job], event: str) -> list[News]:
+    """The same event, without fields, for many jobs whose `seq` is its number."""
+    rows = [row for job in jobs for row in _rows(job, job.seq, [(event, {})])]
+    JobEvent.objects.bulk_create(rows)
+    return [piece for job, row in zip(jobs, rows, strict=True) for piece in _news(job, [row])]
+
+
+def _rows(job: Job, first: int, happened: Sequence[EventData]) -> list[JobEvent]:
+    now = timezone.now()
+    return [
+        JobEvent(job=job, seq=first + n, attempt=job.attempt, event=event, data=data, created_at=now)
+        for n, (event, data) in enumerate(happened)
+    ]
+
+
+def _news(job: Job, rows: Iterable[JobEvent]) -> list[News]:
     return [(job.reply_channel, job.pk, wire(row)) for row in rows]
 
 
-def trim(job_id: uuid.UUID, kept: int) -> None:
-    """Forget the oldest durable events where more than twice `kept` are there: `first_seq` tells from where they are."""
-    last, first = Job.objects.values_list("seq", "first_seq").get(pk=job_id)
-    if last - first < 2 * kept:
+def trim(job: Job, kept: int) -> None:
+    """Forget the oldest durable events where more than twice `kept` are there: `first_seq` tells from where on."""
+    if job.seq - job.first_seq < 2 * kept:
         return
+    first = job.seq - kept + 1
     with transaction.atomic():
-        Job.objects.filter(pk=job_id).update(first_seq=last - kept + 1)
-        JobEvent.objects.filter(job_id=job_id, seq__lte=last - kept).delete()
+        Job.objects.filter(pk=job.pk).update(first_seq=first)
+        JobEvent.objects.filter(job_id=job.pk, seq__lt=first).delete()
+    job.first_seq = first
 
 
 def wire(row: JobEvent) -> dict[str, Any]:

@@ -1,25 +1,29 @@
-"""What workers do to Job rows: claim, heartbeat, finish, release, requeue. Every write is fenced by (id, attempt, RUNNING).
+"""What workers do to Job rows: claim, heartbeat, finish, release, requeue. All is fenced by (id, attempt, RUNNING).
 
-Leases are on the database's clock (`Now()`), so that a worker's own clock may be wrong. Claiming takes rows with FOR UPDATE
-SKIP LOCKED where the database has it; SQLite's transactions are IMMEDIATE (config/settings.py), so a claim is alone there.
+Leases are on the database's clock (`Now()`), so that a worker's own clock may be wrong. Claiming takes rows with FOR
+UPDATE SKIP LOCKED where the database has it; SQLite's transactions are IMMEDIATE (config/settings.py), so a claim is
+alone there.
 """
 
+import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from processing import events, lifecycle
+from processing import doorbell, events, lifecycle
 from processing.errors import LostLease
-from processing.events import News
+from processing.events import EventData, News
 from processing.lifecycle import JobState
-from processing.models import Artifact, Job, Worker
+from processing.models import Artifact, Job
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,22 @@ class Outcome:
     error_code: str = ""
     error_message: str = ""
     traceback: str = ""
+    progress: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Why an attempt is given back. A drain gives back uncharged; a lost worker or a crash charges."""
+
+    reason: str
+    charge: bool = True
+    delay_seconds: float = 0
+    message: str = ""
+    traceback: str = ""
+
+
+WORKER_LOST = Release("worker_lost", message="Each time the worker that ran it was lost.")
+WORKER_STOPPED = Release("worker_stopped", charge=False)
 
 
 @dataclass(frozen=True)
@@ -59,22 +79,20 @@ def lease() -> Any:
     return Now() + timedelta(seconds=settings.HEADRACE.lease_seconds)
 
 
-def _lockable(jobs: Any) -> Any:
-    if connection.features.has_select_for_update_skip_locked:
-        return jobs.select_for_update(skip_locked=True, of=("self",))
-    return jobs
-
-
 def claim(worker_id: uuid.UUID, queues: Sequence[str], limit: int) -> tuple[list[Job], list[News]]:
     """Take up to `limit` waiting jobs, best first; each gets a new attempt, a lease and its `started` event."""
     waiting = Job.objects.filter(
         state=JobState.QUEUED, cancel_requested_at=None, queue__in=queues, available_at__lte=Now()
     ).order_by("-priority", "created_at")
-    if limit < 1 or not waiting.exists():
+    if connection.features.has_select_for_update_skip_locked:
+        waiting = waiting.select_for_update(skip_locked=True, of=("self",))
+    elif limit < 1 or not waiting.exists():  # an idle SQLite worker takes no write lock
         return [], []
     with transaction.atomic():
-        ids = list(_lockable(waiting).values_list("pk", flat=True)[:limit])
-        Job.objects.filter(pk__in=ids).update(
+        jobs = list(waiting[:limit])
+        if not jobs:
+            return [], []
+        taken = Job.objects.filter(pk__in=[job.pk for job in jobs], state=JobState.QUEUED).update(
             state=JobState.RUNNING,
             attempt=F("attempt") + 1,
             charged=F("charged") + 1,
@@ -84,57 +102,84 @@ def claim(worker_id: uuid.UUID, queues: Sequence[str], limit: int) -> tuple[list
             started_at=Now(),
             progress=None,
         )
-        jobs = sorted(Job.objects.filter(pk__in=ids), key=lambda job: ids.index(job.pk))
-        news = [piece for job in jobs for piece in events.write(job, [("started", {})])]
+        if taken != len(jobs):
+            raise OperationalError("another worker claimed at the same time")  # never where transactions are IMMEDIATE
+        for job in jobs:
+            job.state = JobState.RUNNING
+            job.attempt, job.charged, job.seq = job.attempt + 1, job.charged + 1, job.seq + 1
+        news = events.write_each(jobs, "started")
     return jobs, news
 
 
-def heartbeat(worker_id: uuid.UUID, running: Mapping[uuid.UUID, int], progress: Mapping[uuid.UUID, Any]) -> Pulse:
-    """Renew the worker and its leases, save the newest progress, and learn what became of the jobs.
+def _these(running: Mapping[uuid.UUID, int]) -> Q:
+    """The rows of exactly these attempts."""
+    return reduce(or_, (Q(pk=job_id, attempt=attempt) for job_id, attempt in sorted(running.items())))
 
-    `running` is {job: attempt}; `progress` {job: value} for those that have a new one.
-    """
-    Worker.objects.filter(pk=worker_id).update(heartbeat_at=Now())
+
+def heartbeat(running: Mapping[uuid.UUID, int], progress: Mapping[uuid.UUID, Any]) -> Pulse:
+    """Renew the leases of `running` ({job: attempt}), save the newest progress, and learn what became of the jobs."""
     pulse = Pulse()
-    for job_id, attempt in running.items():
-        changes = {"progress": progress[job_id]} if job_id in progress else {}
-        if not Job.objects.running(job_id, attempt).update(lease_until=lease(), **changes):
-            pulse.lost.add(job_id)
-    wanted = Job.objects.filter(pk__in=list(running), cancel_requested_at__isnull=False)
-    pulse.cancel.update(wanted.values_list("pk", flat=True))
+    if not running:
+        return pulse
+    with transaction.atomic():
+        Job.objects.filter(_these(running), state=JobState.RUNNING).update(lease_until=lease())
+        save_progress(running, progress)
+    there = Job.objects.filter(_these(running), state=JobState.RUNNING)
+    wishes = dict(there.values_list("pk", "cancel_requested_at"))
+    pulse.lost.update(running.keys() - wishes.keys())
+    pulse.cancel.update(job_id for job_id, wish in wishes.items() if wish is not None)
     return pulse
 
 
-def record(job: Job, happened: Sequence[events.EventData]) -> list[News]:
+def save_progress(running: Mapping[uuid.UUID, int], progress: Mapping[uuid.UUID, Any]) -> None:
+    """Write the newest progress, {job: value}, of attempts that still run."""
+    for job_id, value in progress.items():
+        if job_id in running:
+            Job.objects.running(job_id, running[job_id]).update(progress=value)
+
+
+def cancel_wanted(job_id: uuid.UUID) -> bool:
+    """Whether the owner of a job wants it cancelled, as its row says."""
+    return Job.objects.filter(pk=job_id, cancel_requested_at__isnull=False).exists()
+
+
+def record(job: Job, happened: Sequence[EventData]) -> list[News]:
     """Durable events of a running attempt. Raises LostLease."""
     news = events.append(job, happened)
-    events.trim(job.pk, settings.HEADRACE.events_kept)
+    events.trim(job, settings.HEADRACE.events_kept)
     return news
 
 
-def finish(job: Job, outcome: Outcome) -> list[News]:
-    """Write the one terminal state, its event and its artifacts. Raises LostLease: then the outcome must be thrown away."""
-    with transaction.atomic():
-        adopted = [_adopt(job, artifact) for artifact in outcome.artifacts]
-        by_kind = {new.is_result: row for new, row in zip(outcome.artifacts, adopted, strict=True)}
-        job.result_artifact = by_kind.get(True)
-        event = _terminal_event(job, outcome, [a for a in adopted if a is not job.result_artifact])
-        return events.append(
-            job,
-            [event],
-            state=outcome.state,
-            result=outcome.result,
-            result_artifact=job.result_artifact,
-            error_code=outcome.error_code,
-            error_message=outcome.error_message,
-            traceback=outcome.traceback,
-            finished_at=Now(),
-            lease_until=None,
-        )
+def finish(job: Job, outcome: Outcome, before: Sequence[EventData] = ()) -> list[News]:
+    """Write the one terminal state, its event and its artifacts, and the events that came just `before` it.
+
+    Raises LostLease: then the outcome must be thrown away, with what it saved in the storage.
+    """
+    rows = [_row(job, number, new) for number, new in enumerate(outcome.artifacts)]
+    whole = next((row for row, new in zip(rows, outcome.artifacts, strict=True) if new.is_result), None)
+    job.result_artifact_id = whole.pk if whole else None
+    event = _terminal_event(job, outcome, [row for row in rows if row is not whole])
+    progress = {} if outcome.progress is None else {"progress": outcome.progress}
+    return events.append(
+        job,
+        [*before, event],
+        also=lambda: Artifact.objects.bulk_create(rows),
+        state=outcome.state,
+        result=outcome.result,
+        result_artifact=job.result_artifact_id,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        traceback=outcome.traceback,
+        finished_at=Now(),
+        lease_until=None,
+        **progress,
+    )
 
 
-def _adopt(job: Job, new: NewArtifact) -> Artifact:
-    return Artifact.objects.create(
+def _row(job: Job, number: int, new: NewArtifact) -> Artifact:
+    """The id follows from the attempt, so that a finish that is written again names the same artifacts."""
+    return Artifact(
+        pk=uuid.uuid5(job.pk, f"{job.attempt}/{number}"),
         job=job,
         attempt=job.attempt,
         name=new.name,
@@ -145,7 +190,7 @@ def _adopt(job: Job, new: NewArtifact) -> Artifact:
     )
 
 
-def _terminal_event(job: Job, outcome: Outcome, artifacts: Sequence[Artifact]) -> events.EventData:
+def _terminal_event(job: Job, outcome: Outcome, artifacts: Sequence[Artifact]) -> EventData:
     if outcome.state == JobState.SUCCEEDED:
         return "succeeded", {
             "result": outcome.result,
@@ -157,50 +202,47 @@ def _terminal_event(job: Job, outcome: Outcome, artifacts: Sequence[Artifact]) -
     return "failed", {"error": {"code": outcome.error_code, "message": outcome.error_message}}
 
 
-def release(job: Job, *, charge: bool, reason: str, delay_seconds: float = 0) -> list[News]:
+def release(job: Job, why: Release, before: Sequence[EventData] = ()) -> list[News]:
     """Give a running attempt back: QUEUED again, or CANCELLED or FAILED where its owner or its attempts say so.
 
-    A drain gives back uncharged; a lost worker or a retry charges. Raises LostLease.
+    Raises LostLease. Where it is to run again at once, its queue is rung.
     """
     fresh = Job.objects.values("charged", "max_attempts", "cancel_requested_at").get(pk=job.pk)
-    charged = fresh["charged"] if charge else max(0, fresh["charged"] - 1)
+    charged = fresh["charged"] if why.charge else max(0, fresh["charged"] - 1)
     then = lifecycle.after_lost_attempt(
         charged=charged, max_attempts=fresh["max_attempts"], cancel_requested=fresh["cancel_requested_at"] is not None
     )
     if then == JobState.CANCELLED:
-        return finish(job, Outcome(JobState.CANCELLED))
+        return finish(job, Outcome(JobState.CANCELLED), before)
     if then == JobState.FAILED:
-        message = f"It was tried {charged} times and each time its worker was lost."
-        return finish(job, Outcome(JobState.FAILED, error_code="attempts_exhausted", error_message=message))
-    return events.append(
+        times = "once" if charged == 1 else f"{charged} times"
+        message = f"It was tried {times}. {why.message}"
+        failed = Outcome(JobState.FAILED, None, (), "attempts_exhausted", message, why.traceback)
+        return finish(job, failed, before)
+    news = events.append(
         job,
-        [("retrying", {"reason": reason, "delay_seconds": delay_seconds})],
+        [*before, ("retrying", {"reason": why.reason, "delay_seconds": why.delay_seconds})],
         state=JobState.QUEUED,
         charged=charged,
-        available_at=Now() + timedelta(seconds=delay_seconds),
+        traceback=why.traceback,
+        available_at=Now() + timedelta(seconds=why.delay_seconds),
         lease_until=None,
         worker=None,
         progress=None,
     )
+    if not why.delay_seconds:
+        hint = {"type": "job.available", "queue": job.queue}
+        transaction.on_commit(lambda: doorbell.ring(doorbell.queue_group(job.queue), hint))
+    return news
 
 
 def requeue_lost() -> list[News]:
     """Take back every job whose lease has ended; any worker may do it, the fence lets one win."""
     news: list[News] = []
     for job in Job.objects.filter(state=JobState.RUNNING, lease_until__lt=Now())[:100]:
-        try:
-            news += release(job, charge=True, reason="worker_lost")
-        except LostLease:
-            continue
+        with contextlib.suppress(LostLease), transaction.atomic():
+            # Its worker may have renewed the lease since; from here on it cannot.
+            late = Job.objects.running(job.pk, job.attempt).filter(lease_until__lt=Now())
+            if late.update(lease_until=None):
+                news += release(job, WORKER_LOST)
     return news
-
-
-def register(worker: Worker) -> None:
-    """Write a worker's row at its start."""
-    worker.started_at = worker.heartbeat_at = Now()
-    worker.save(force_insert=True)
-
-
-def sign_off(worker_id: uuid.UUID) -> None:
-    """Write that a worker stopped in good order."""
-    Worker.objects.filter(pk=worker_id).update(stopped_at=Now())
