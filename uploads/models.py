@@ -28,6 +28,7 @@ class Upload(models.Model):
     content_type = models.CharField(max_length=255, blank=True, help_text="As the client declared it.")
     modified = models.DateTimeField(null=True, blank=True, help_text="The file's own time, as the client declared it.")
     declared_sha256 = models.CharField(max_length=64, blank=True)
+    finish_sha256 = models.CharField(max_length=64, blank=True, help_text="As the client named it when it finished.")
     sha256 = models.CharField(max_length=64, blank=True, help_text="Computed from the stored bytes.")
 
     user = models.ForeignKey(

@@ -31,9 +31,13 @@ def begin(upload: Upload, size: int, sha256: str = "") -> None:
     """RECEIVING -> SEALING: from here on there is no takeover, abort or expiry. Raises StaleEpoch for an older
     writer.
     """
-    declared = {"declared_sha256": sha256.lower()} if sha256 and not upload.declared_sha256 else {}
     begun = Upload.objects.filter(pk=upload.pk, epoch=upload.epoch, state=State.RECEIVING).update(
-        state=State.SEALING, size=size, offset=size, seal_lease_until=_lease(), updated_at=Now(), **declared
+        state=State.SEALING,
+        size=size,
+        offset=size,
+        seal_lease_until=_lease(),
+        updated_at=Now(),
+        finish_sha256=sha256.lower(),
     )
     if not begun:
         raise StaleEpoch(upload.pk)
@@ -45,7 +49,8 @@ def complete(upload: Upload, writer: Writer, sha256: str = "", reply_channel: st
     Raises StaleEpoch where another writer has it, DigestMismatch (the upload has failed then, nothing of it stays).
     """
     begin(upload, writer.offset, sha256)
-    return _seal(upload, writer.digest(), sha256, reply_channel)
+    upload.finish_sha256 = sha256.lower()
+    return _seal(upload, writer.digest(), reply_channel)
 
 
 def again(upload: Upload) -> bool:
@@ -54,7 +59,7 @@ def again(upload: Upload) -> bool:
     if not late.update(seal_lease_until=_lease()):
         return False
     try:
-        _seal(upload, store().digest(upload.pk), "", upload.writer_channel)
+        _seal(upload, store().digest(upload.pk), upload.writer_channel)
     except Missing:
         _fail(upload, HeadraceError("Its stored bytes are gone."))
     except DigestMismatch as error:
@@ -93,12 +98,11 @@ def _lease() -> Any:
     return Now() + timedelta(seconds=LEASE_SECONDS)
 
 
-def _seal(upload: Upload, digest: str, sha256: str, reply_channel: str) -> tuple[Upload, Job | None]:
-    for declared in (sha256, upload.declared_sha256):
-        if declared and declared.lower() != digest:
-            error = DigestMismatch()
-            _fail(upload, error)
-            raise error
+def _seal(upload: Upload, digest: str, reply_channel: str) -> tuple[Upload, Job | None]:
+    if {upload.declared_sha256, upload.finish_sha256} - {"", digest}:
+        error = DigestMismatch()
+        _fail(upload, error)
+        raise error
     store().publish(upload.pk)
     with transaction.atomic():
         sealed = Upload.objects.filter(pk=upload.pk, state=State.SEALING).update(

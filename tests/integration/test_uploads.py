@@ -280,7 +280,7 @@ NAMES = [
     "🎉" * 50,
     "C:\\x\\y",
     ".",
-    "",
+    " ",
     "con\r\nSet-Cookie: x=1",
 ]
 
@@ -410,10 +410,12 @@ async def test_jobs_of_a_stored_file(running: Running) -> None:
         token = socket.sendings[0].token
         await socket.send("job.create", upload=stored["upload"], processor="word-count", token=token)
         created = await socket.expect("job.state", processor="word-count")
+        await socket.send("job.subscribe", job=created["job"], token=token)
         ended = await socket.finished_job(created["job"])
         assert ended["result"]["total"] == 6
         await socket.send("job.retry", job=created["job"], token=token)
         retried = await socket.expect("job.state", retry_of=created["job"])
+        await socket.send("job.subscribe", job=retried["job"], token=token)
         assert (await socket.finished_job(retried["job"]))["event"] == "succeeded"
         await socket.send("upload.delete", upload=stored["upload"], token=token)
         await socket.expect("upload.deleted", upload=stored["upload"])

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,36 +15,85 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('receiving', 'Receiving'), ('sealing', 'Sealing'), ('complete', 'Complete'), ('failed', 'Failed'), ('aborted', 'Aborted'), ('expired', 'Expired')], db_index=True, default='receiving', max_length=10)),
-                ('name', models.TextField(help_text='For display only, never a path.')),
-                ('size', models.BigIntegerField(blank=True, help_text='Declared; null until it is known.', null=True)),
-                ('offset', models.BigIntegerField(default=0, help_text="As last reported; the store's size is the truth.")),
-                ('content_type', models.CharField(blank=True, help_text='As the client declared it.', max_length=255)),
-                ('modified', models.DateTimeField(blank=True, help_text="The file's own time, as the client declared it.", null=True)),
-                ('declared_sha256', models.CharField(blank=True, max_length=64)),
-                ('sha256', models.CharField(blank=True, help_text='Computed from the stored bytes.', max_length=64)),
-                ('owner', models.CharField(blank=True, db_index=True, max_length=80)),
-                ('token_hash', models.CharField(max_length=64)),
-                ('key', models.CharField(blank=True, help_text="The client's idempotency key.", max_length=1024)),
-                ('processor', models.CharField(blank=True, max_length=100)),
-                ('params', models.JSONField(blank=True, default=dict)),
-                ('epoch', models.PositiveBigIntegerField(default=0, help_text='Grows with every writer; the newest wins.')),
-                ('writer_channel', models.CharField(blank=True, help_text="The newest writer's socket, to tell it when taken over.", max_length=200)),
-                ('seal_lease_until', models.DateTimeField(blank=True, null=True)),
-                ('error_code', models.CharField(blank=True, max_length=50)),
-                ('error_message', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("receiving", "Receiving"),
+                            ("sealing", "Sealing"),
+                            ("complete", "Complete"),
+                            ("failed", "Failed"),
+                            ("aborted", "Aborted"),
+                            ("expired", "Expired"),
+                        ],
+                        db_index=True,
+                        default="receiving",
+                        max_length=10,
+                    ),
+                ),
+                ("name", models.TextField(help_text="For display only, never a path.")),
+                ("size", models.BigIntegerField(blank=True, help_text="Declared; null until it is known.", null=True)),
+                (
+                    "offset",
+                    models.BigIntegerField(default=0, help_text="As last reported; the store's size is the truth."),
+                ),
+                ("content_type", models.CharField(blank=True, help_text="As the client declared it.", max_length=255)),
+                (
+                    "modified",
+                    models.DateTimeField(
+                        blank=True, help_text="The file's own time, as the client declared it.", null=True
+                    ),
+                ),
+                ("declared_sha256", models.CharField(blank=True, max_length=64)),
+                ("finish_sha256", models.CharField(blank=True, help_text="As the client named it when it finished.", max_length=64)),
+                ("sha256", models.CharField(blank=True, help_text="Computed from the stored bytes.", max_length=64)),
+                ("owner", models.CharField(blank=True, db_index=True, max_length=80)),
+                ("token_hash", models.CharField(max_length=64)),
+                ("key", models.CharField(blank=True, help_text="The client's idempotency key.", max_length=1024)),
+                ("processor", models.CharField(blank=True, max_length=100)),
+                ("params", models.JSONField(blank=True, default=dict)),
+                (
+                    "epoch",
+                    models.PositiveBigIntegerField(default=0, help_text="Grows with every writer; the newest wins."),
+                ),
+                (
+                    "writer_channel",
+                    models.CharField(
+                        blank=True, help_text="The newest writer's socket, to tell it when taken over.", max_length=200
+                    ),
+                ),
+                ("seal_lease_until", models.DateTimeField(blank=True, null=True)),
+                ("error_code", models.CharField(blank=True, max_length=50)),
+                ("error_message", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
-                'constraints': [models.UniqueConstraint(condition=models.Q(models.Q(('key', ''), _negated=True), ('state__in', ['receiving', 'sealing', 'complete'])), fields=('owner', 'key'), name='one_live_upload_per_key')],
+                "ordering": ("-created_at",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            models.Q(("key", ""), _negated=True), ("state__in", ["receiving", "sealing", "complete"])
+                        ),
+                        fields=("owner", "key"),
+                        name="one_live_upload_per_key",
+                    )
+                ],
             },
         ),
     ]
