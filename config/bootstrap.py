@@ -6,6 +6,7 @@ Everywhere else the settings are what the environment says (config/environment.p
 
 import os
 import socket
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def prepare(argv: Sequence[str]) -> None:
         raise ConfigurationError(f"HEADRACE_VAR_DIR: {var} cannot be written: {error.strerror}") from None
     os.environ.setdefault("HEADRACE_HTTPS", "false")
     os.environ.setdefault("HEADRACE_ANONYMOUS_SESSIONS", "true")
-    host = _option(argv, "--host")
+    host = _host(argv)
     if host and host not in LOOPBACK:
         os.environ.setdefault("HEADRACE_ALLOWED_HOSTS", ",".join([*LOOPBACK[:2], "[::1]", *_names(host)]))
 
@@ -48,13 +49,10 @@ def make_secret_key(file: Path) -> None:
         out.write(get_random_secret_key() + "\n")
 
 
-def _option(argv: Sequence[str], name: str) -> str:
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
-        if word == name:
-            return following
-        if word.startswith(name + "="):
-            return word.partition("=")[2]
-    return ""
+def _host(argv: Sequence[str]) -> str:
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--host", default="")
+    return str(parser.parse_known_args(argv)[0].host)
 
 
 def _names(host: str) -> list[str]:

@@ -59,3 +59,15 @@ def partials(file: File, *, count: Count = 20, seconds: Seconds = 2.0) -> Steps:
     with file.artifact("rows.csv", "text/csv") as out:
         out.write(b"city,population\n" + b"".join(f"{r['city']},{r['population']}\n".encode() for r in rows))
     return rows
+
+
+@processor("test-large-result", title="A large result")
+def large_result(file: File) -> str:
+    """More than fits a message."""
+    return "r" * 300_000
+
+
+@processor("test-fails", title="Fails politely")
+def fails(file: File) -> None:
+    """The sentence is for the user."""
+    raise ProcessorError("Row 17 has 2 columns, expected 3.")
