@@ -11,8 +11,8 @@ from django.utils import timezone
 from processing import display, overview
 from processing.lifecycle import JobState
 
-FIRST_APPS = ("processing", "uploads")
-"""What people come for; accounts and the like follow."""
+ORDER = ("Job", "Upload", "Worker", "ApiToken", "User", "Group")
+"""What people come for first; the rest follows."""
 
 
 class HeadraceAdminSite(admin.AdminSite):
@@ -31,7 +31,15 @@ class HeadraceAdminSite(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Jobs and uploads first."""
         apps: list[Any] = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: app["app_label"] not in FIRST_APPS)
+        for app in apps:
+            app["models"].sort(key=_rank)
+        return sorted(apps, key=lambda app: min(map(_rank, app["models"])))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """With `tabs`: every list that this person may see."""
+        context = super().each_context(request)
+        models = [model for app in context["available_apps"] for model in app["models"] if model["admin_url"]]
+        return {**context, "tabs": sorted(models, key=_rank)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The dashboard, for staff who may see jobs, above the usual list."""
@@ -73,6 +81,10 @@ class HeadraceAdminSite(admin.AdminSite):
 
     def _may(self, request: HttpRequest) -> bool:
         return request.user.has_perm("processing.view_job")
+
+
+def _rank(model: dict[str, Any]) -> int:
+    return ORDER.index(model["object_name"]) if model["object_name"] in ORDER else len(ORDER)
 
 
 def _chips(counts: dict[str, int], chosen: str) -> list[dict[str, Any]]:

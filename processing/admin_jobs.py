@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from processing import display, downloads, job_page, overview, services
-from processing.admin_parts import Fact, ReadOnlyAdmin, StateFilter, Tool, within_limit
+from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter, Tool, within_limit
 from processing.display import Shown
 from processing.errors import HeadraceError
 from processing.lifecycle import JobState
@@ -43,10 +43,10 @@ class JobAdmin(ReadOnlyAdmin):
 
     change_form_template = "admin/processing/job/facts.html"
     list_display = ("file", "state_pill", "processor", "owned_by", "attempts", "took", "reason")
-    list_filter = (JobStateFilter, "processor", "queue", "created_at")
+    list_filter = (JobStateFilter, "processor", "queue", ("created_at", DateFilter))
     list_select_related = ("user",)
     search_fields = ("name", "owner", "user__username", "id__startswith", "input_sha256__startswith")
-    search_help_text = "File name, job id, account, owner or SHA-256."
+    search_help_text = "Name, id, owner or SHA-256"
     date_hierarchy = "created_at"
     actions = ("cancel_jobs", "retry_jobs")
 
@@ -174,7 +174,7 @@ class JobAdmin(ReadOnlyAdmin):
         return [
             ("Processor", obj.processor),
             ("Parameters", display.compact(obj.params) if obj.params else ""),
-            ("Owner", self.owned_by(obj)),
+            ("Owner", self.row_link("user", obj.user_id, self.owned_by(obj)) or self.owned_by(obj)),
             ("Attempts", self.attempts(obj)),
             ("Took" if obj.is_final else "So far", display.took(obj)),
             ("Progress", display.progress(obj.progress) if obj.state == JobState.RUNNING else ""),
@@ -190,6 +190,7 @@ class JobAdmin(ReadOnlyAdmin):
             ("Worker", self.row_link("worker", obj.worker_id, str(obj.worker or ""))),
             ("Queue", f"{obj.queue}, priority {obj.priority}" if obj.priority else obj.queue),
             ("Job", str(obj.pk)),
+            ("Whole name", display.named(obj.name) if len(obj.name) > LONG_NAME else ""),
         ]
 
     def more(self, request: HttpRequest, obj: Job) -> dict[str, Any]:

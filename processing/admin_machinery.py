@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from processing import display, overview
-from processing.admin_parts import Fact, ReadOnlyAdmin, StateFilter, Tool, within_limit
+from processing.admin_parts import DateFilter, Fact, ReadOnlyAdmin, StateFilter, Tool, within_limit
 from processing.display import Shown
 from processing.lifecycle import JobState
 from processing.models import ApiToken, Worker
@@ -31,9 +31,10 @@ class WorkerStateFilter(StateFilter):
 class WorkerAdmin(ReadOnlyAdmin):
     """The worker processes, as they last reported themselves."""
 
-    list_display = ("process", "state_pill", "running", "slots", "queue_names", "heartbeat")
+    list_display = ("process", "state_pill", "running", "queue_names", "heartbeat")
     list_filter = (WorkerStateFilter,)
     search_fields = ("host", "pid", "id__startswith")
+    search_help_text = "Host, process id or id"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         """With the number of jobs in hand."""
@@ -52,9 +53,9 @@ class WorkerAdmin(ReadOnlyAdmin):
         return display.pill(overview.worker_state(worker))
 
     @admin.display(description="Jobs now", ordering="jobs_running")
-    def running(self, worker: Any) -> int:
-        """Jobs that it has in hand."""
-        return int(worker.jobs_running)
+    def running(self, worker: Any) -> str:
+        """Jobs that it has in hand, of those it takes at once."""
+        return f"{worker.jobs_running} of {worker.slots}\u00a0slots"
 
     @admin.display(description="Queues")
     def queue_names(self, worker: Worker) -> str:
@@ -75,7 +76,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         return [
             ("Host", display.visible(obj.host)),
             ("Process id", str(obj.pid)),
-            ("Jobs now", f"{self.running(obj)} of {obj.slots} slots"),
+            ("Jobs now", self.running(obj)),
             ("Queues", self.queue_names(obj)),
             ("Started", display.moment(obj.started_at)),
             ("Last heard of", display.moment(obj.heartbeat_at)),
@@ -101,10 +102,11 @@ class TokenStateFilter(StateFilter):
 class ApiTokenAdmin(ReadOnlyAdmin):
     """API tokens, to list and to revoke. `manage.py token` makes them and shows the secret that once."""
 
-    list_display = ("title", "state_pill", "user", "created_at", "last_used_at", "expires_at")
-    list_filter = (TokenStateFilter, "created_at")
+    list_display = ("title", "state_pill", "user", "created", "used", "expires")
+    list_filter = (TokenStateFilter, ("created_at", DateFilter))
     list_select_related = ("user",)
     search_fields = ("label", "user__username", "id__startswith")
+    search_help_text = "Label, account or id"
     actions = ("revoke_tokens",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -124,6 +126,21 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def state_pill(self, token: ApiToken) -> SafeString:
         """The state in a word."""
         return display.pill(display.token_state(token))
+
+    @admin.display(description="Created", ordering="created_at")
+    def created(self, token: ApiToken) -> SafeString:
+        """When it was made."""
+        return display.moment(token.created_at)
+
+    @admin.display(description="Last used", ordering="last_used_at")
+    def used(self, token: ApiToken) -> SafeString | str:
+        """When it opened a door last."""
+        return display.moment(token.last_used_at) or "never"
+
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, token: ApiToken) -> SafeString | str:
+        """When it ends by itself."""
+        return display.moment(token.expires_at) or "never"
 
     def heading(self, obj: ApiToken) -> tuple[str, Shown]:
         """The label and the state."""

@@ -18,6 +18,9 @@ from processing import display
 ACTION_LIMIT = 1000
 """Rows of one action: it runs inside a request."""
 
+LONG_NAME = 100
+"""Characters from which on a heading may not hold a name: the details then give it whole."""
+
 Fact = tuple[str, str | SafeString]
 """A label and its value; plain strings are escaped by the template."""
 
@@ -62,6 +65,14 @@ class StateFilter(admin.SimpleListFilter):
             }
 
 
+class DateFilter(admin.DateFieldListFilter):
+    """Django's, in a word that people use."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "date"
+
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
@@ -76,6 +87,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
     change_form_template = "admin/facts.html"
     list_per_page = 50
+    empty_value_display = "\u2013"
     show_full_result_count = False
     show_facets = admin.ShowFacets.ALWAYS
 

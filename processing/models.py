@@ -161,6 +161,7 @@ class ApiToken(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+        verbose_name = "API token"
 
     def __str__(self) -> str:
         return self.label or str(self.id)

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from processing import display, overview
-from processing.admin_parts import Fact, ReadOnlyAdmin, StateFilter
+from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter
 from processing.display import Shown
 from processing.downloads import download
 from processing.models import Job
@@ -58,11 +58,11 @@ class UploadAdmin(ReadOnlyAdmin):
     """The list of uploads and a page for each, with its jobs."""
 
     change_form_template = "admin/uploads/upload/facts.html"
-    list_display = ("file", "state_pill", "shown_size", "owned_by", "created_at", "job")
-    list_filter = (UploadStateFilter, "processor", "created_at")
+    list_display = ("file", "state_pill", "shown_size", "owned_by", "begun", "job")
+    list_filter = (UploadStateFilter, "processor", ("created_at", DateFilter))
     list_select_related = ("user",)
     search_fields = ("name", "owner", "user__username", "id__startswith", "sha256__startswith")
-    search_help_text = "File name, upload id, account, owner or SHA-256."
+    search_help_text = "Name, id, owner or SHA-256"
     date_hierarchy = "created_at"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -113,12 +113,17 @@ class UploadAdmin(ReadOnlyAdmin):
         """The account, the browser, or nobody."""
         return display.owner(upload.user.get_username() if upload.user else None, upload.owner)
 
+    @admin.display(description="Begun", ordering="created_at")
+    def begun(self, upload: Upload) -> SafeString:
+        """When it was opened."""
+        return display.moment(upload.created_at)
+
     @admin.display(description="Newest job")
-    def job(self, upload: Any) -> SafeString | str:
+    def job(self, upload: Any) -> SafeString | None:
         """A link to it, which is its state."""
         job: Job | None = upload.newest_job
         if job is None:
-            return ""
+            return None
         state = display.job_state(job)
         return format_html(
             '<a class="pill {}" href="{}">{}</a>',
@@ -138,7 +143,7 @@ class UploadAdmin(ReadOnlyAdmin):
             ("Type, as declared", display.visible(obj.content_type)),
             ("SHA-256", obj.sha256),
             ("SHA-256, as declared", obj.declared_sha256 if obj.declared_sha256 != obj.sha256 else ""),
-            ("Owner", self.owned_by(obj)),
+            ("Owner", self.row_link("user", obj.user_id, self.owned_by(obj)) or self.owned_by(obj)),
             ("Processor", obj.processor),
             ("Parameters", display.compact(obj.params) if obj.params else ""),
             ("Begun", display.moment(obj.created_at)),
@@ -148,6 +153,7 @@ class UploadAdmin(ReadOnlyAdmin):
             ("Key", display.visible(obj.key)),
             ("Writers so far", str(obj.epoch)),
             ("Upload", str(obj.pk)),
+            ("Whole name", display.named(obj.name) if len(obj.name) > LONG_NAME else ""),
         ]
 
     def more(self, request: HttpRequest, obj: Upload) -> dict[str, Any]:
