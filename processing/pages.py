@@ -1,5 +1,6 @@
 """The pages of jobs: one's own history, and one job, live. What is another's does not exist."""
 
+import json
 import uuid
 from typing import Any
 
@@ -9,10 +10,9 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 
 from processing import access, services
-from processing.errors import NotFound, UnknownProcessor
+from processing.errors import NotFound
 from processing.lifecycle import JobState
 from processing.models import Job
-from processing.registry import registry
 
 PAGE_ROWS = 50
 MOST_PAGES = 10_000
@@ -56,8 +56,8 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     upload = found.source.removeprefix("upload:") if found.source.startswith("upload:") else ""
     context = {
         "job": found,
-        "processor_title": _title(found.processor),
         "upload": upload,
+        "params": json.dumps(found.params),
         "upload_url": f"/api/v1/uploads/{upload}/file" if upload else "",
         "traceback": found.traceback if principal.is_staff else "",
     }
@@ -88,10 +88,3 @@ def _url(state: str, page: int) -> str:
     if page > 1:
         query["page"] = str(page)
     return f"/jobs/?{urlencode(query)}" if query else "/jobs/"
-
-
-def _title(processor: str) -> str:
-    try:
-        return registry().get(processor).title
-    except UnknownProcessor:  # one that this installation had once
-        return processor

@@ -23,6 +23,13 @@ def unfinished(request: HttpRequest) -> dict[str, Any]:
     return {"uploads": [_upload(upload) for upload in services.unfinished(access.of_request(request))]}
 
 
+@router.get("uploads/{uuid:upload_id}")
+def one_upload(request: HttpRequest, upload_id: uuid.UUID) -> dict[str, Any]:
+    """One upload, whatever became of it."""
+    token = request.GET.get("token") or request.headers.get("X-Upload-Token")
+    return _upload(services.find(access.of_request(request), upload_id, token))
+
+
 @router.get("uploads/{uuid:upload_id}/file")
 def file(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponseBase:
     """A stored file as it was sent, as an attachment."""
@@ -49,5 +56,8 @@ def _upload(upload: Upload) -> dict[str, Any]:
         "offset": upload.offset,
         "modified": upload.modified.isoformat() if upload.modified else None,
         "processor": upload.processor,
+        "state": upload.state,
+        "created_at": upload.created_at.isoformat(),
+        "completed_at": upload.completed_at.isoformat() if upload.completed_at else None,
         "expires_at": upload.expires_at.isoformat(),
     }

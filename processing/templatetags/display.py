@@ -6,11 +6,14 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
 from processing import display
+from processing.errors import UnknownProcessor
 from processing.lifecycle import JobState
 from processing.models import Job
+from processing.registry import registry
 
 register = template.Library()
 
@@ -39,6 +42,21 @@ def kind(job: Job) -> str:
     """What stands in the place of a thumbnail: the ending of the name, else FILE. static/js/page/format.js agrees."""
     ending = re.search(r"\.([A-Za-z0-9]{1,5})$", job.name)
     return ending[1][:4].upper() if ending else "FILE"
+
+
+@register.filter
+def processor_title(job: Job) -> str:
+    """The processor as people know it."""
+    try:
+        return registry().get(job.processor).title
+    except UnknownProcessor:  # one that this installation had once
+        return job.processor
+
+
+@register.filter
+def short_reason(job: Job) -> str:
+    """Why it failed, to stand in a line with other things."""
+    return Truncator(display.visible(job.error_message)).chars(200).rstrip(".")
 
 
 @register.filter

@@ -3,10 +3,11 @@
 import { connect } from "./headrace/connection.js";
 import { isFinal } from "./headrace/job.js";
 import { Jobs } from "./headrace/jobs.js";
+import { ask } from "./page/api.js";
 import { drawArtifacts } from "./page/artifacts.js";
 import { byId, h, setText } from "./page/dom.js";
 import { ProcessorForm } from "./page/form.js";
-import { count, safeName } from "./page/format.js";
+import { between, count, safeName } from "./page/format.js";
 import { Item } from "./page/item.js";
 import { LogPanel } from "./page/log.js";
 import { sleepInBackForwardCache, whenSessionEnds } from "./page/presence.js";
@@ -18,7 +19,7 @@ import { describe } from "./page/words.js";
 /** @typedef {import("./headrace/types.d.ts").Job} Job */
 
 const main = byId("main");
-const { job: id = "", name = "", size, uploaded = "", uploadStarted = "" } = main.dataset;
+const { job: id = "", name = "", size, upload: uploadId = "" } = main.dataset;
 const connection = connect();
 const jobs = new Jobs(connection);
 const job = jobs.follow(id, { history: true });
@@ -26,7 +27,8 @@ const item = new Item(name, size ? Number(size) : null);
 const log = new LogPanel();
 /** @type {Array<{text: string, at: string, attempt: number}>} */
 const steps = [];
-const upload = { at: uploaded || null, took: secondsBetween(uploadStarted, uploaded) };
+/** @type {import("./page/timeline.js").Uploaded} */
+const uploaded = { at: null, took: null };
 let told = "";
 /** @type {unknown[]} */
 let drawn = [];
@@ -34,15 +36,7 @@ let drawn = [];
 job.name = name;
 job.size = item.size;
 item.job = job;
-byId("log").append(log.element);
-
-/**
- * @param {string} from
- * @param {string} to
- */
-function secondsBetween(from, to) {
-  return from && to ? Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000) : null;
-}
+byId("log-part").append(log.element);
 
 function update() {
   const words = describe(item.view(connection, Date.now()));
@@ -53,9 +47,11 @@ function update() {
   drawBars(words);
   drawReason();
   drawResult();
-  byId("log-part").hidden = job.logs.length === 0 && !isFinal(job);
+  byId("log-part").hidden = job.logs.length === 0;
+  byId("nothing-yet").hidden = isFinal(job) || !byId("result-part").hidden;
+  byId("card").hidden = ["reason", "bars", "result-part", "log-part"].every((part) => byId(part).hidden);
   log.update(job);
-  byId("timeline").replaceChildren(...drawTimeline(entriesOf(job, upload, steps)));
+  byId("timeline").replaceChildren(...drawTimeline(entriesOf(job, uploaded, steps)));
   byId("cancel").hidden = isFinal(job) || job.cancelRequested;
   byId("after").hidden = !isFinal(job);
   // Spoken where the state changes, not at every per cent.
@@ -139,14 +135,23 @@ byId("cancel").addEventListener("click", () => {
   update();
   byId("state").focus();
 });
-for (const again of document.querySelectorAll(".process-again")) again.addEventListener("click", () => goTo(() => jobs.retry(id)));
+byId("again").addEventListener("click", () => goTo(() => jobs.retry(id)));
 
 const form = new ProcessorForm({
   select: /** @type {HTMLSelectElement} */ (byId("processor")),
   about: byId("processor-about"),
   fieldset: /** @type {HTMLFieldSetElement} */ (byId("params")),
 });
-connection.on("open", ({ processors }) => form.offer(processors));
+connection.on("open", ({ processors }) => {
+  form.offer(processors);
+  form.choose(job.processor || (main.dataset.processor ?? ""), JSON.parse(main.dataset.params ?? "{}"));
+});
+ask(`uploads/${uploadId}`).then((told) => {
+  if (!told) return;
+  uploaded.at = told.completed_at;
+  uploaded.took = between(told.created_at, told.completed_at);
+  update();
+});
 byId("other").addEventListener("click", () => {
   const choice = form.read();
   if (choice?.processor && job.upload) goTo(() => jobs.create(job.upload ?? "", choice.processor ?? "", choice.params));

@@ -42,6 +42,24 @@ export class ProcessorForm {
   }
 
   /**
+   * Choose one, with parameters that are not the defaults.
+   *
+   * @param {string} name
+   * @param {Record<string, unknown>} params
+   */
+  choose(name, params) {
+    if (!this.#processors.some((one) => one.name === name)) return;
+    this.select.value = name;
+    this.#chosen();
+    for (const { field, control } of this.#fields) {
+      if (!(field.name in params)) continue;
+      const text = initialText({ ...field, initial: params[field.name] });
+      if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = text === "true";
+      else control.value = text;
+    }
+  }
+
+  /**
    * @returns {{processor?: string, params?: Record<string, unknown>} | null} null where a field is wrong; it says so and
    *   has the focus
    */

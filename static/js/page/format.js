@@ -22,22 +22,21 @@ function unitOf(bytes) {
 /**
  * @param {number} bytes
  * @param {number} unit
- * @param {boolean} [fine] one decimal from 10 on as well
+ * @param {number} coarse from here on without a decimal
  */
-function inUnit(bytes, unit, fine = false) {
+function inUnit(bytes, unit, coarse) {
   const value = bytes / 1000 ** unit;
-  return unit > 0 && (value < 10 || fine) ? tenths.format(value) : whole.format(value);
+  return unit > 0 && value < coarse ? tenths.format(value) : whole.format(value);
 }
 
 /**
- * 5.1 MB, 53 KB, 612 bytes; `fine`: 18.7 MB.
+ * 5.1 MB, 18.7 MB, 105 KB, 612 bytes.
  *
  * @param {number} value
- * @param {boolean} [fine]
  */
-export function bytes(value, fine = false) {
+export function bytes(value) {
   const unit = unitOf(value);
-  return value === 1 ? "1 byte" : `${inUnit(value, unit, fine && value < 100 * 1000 ** unit)} ${UNITS[unit]}`;
+  return value === 1 ? "1 byte" : `${inUnit(value, unit, 99.95)} ${UNITS[unit]}`;
 }
 
 /**
@@ -48,7 +47,7 @@ export function bytes(value, fine = false) {
  */
 export function bytesOf(done, total) {
   const unit = unitOf(total);
-  return `${inUnit(done, unit)} of ${inUnit(total, unit)} ${UNITS[unit]}`;
+  return `${inUnit(done, unit, 9.95)} of ${inUnit(total, unit, 9.95)} ${UNITS[unit]}`;
 }
 
 /**

@@ -21,7 +21,8 @@ export class LogPanel {
     this.copy = button("Copy", () => this.#copy(), "plain");
     this.toEnd = button("Follow", () => this.#follow(), "plain");
     this.toEnd.hidden = true;
-    this.element = h("div", { class: "log" }, this.lines, h("div", { class: "buttons" }, this.copy, this.toEnd));
+    this.heading = h("div", { class: "heading" }, h("h2", {}, "Log"), h("div", { class: "buttons" }, this.toEnd, this.copy));
+    this.element = h("div", { class: "log" }, this.heading, this.lines);
   }
 
   /** @param {Job} job */

@@ -6,7 +6,6 @@ import { count, safeName } from "./format.js";
 import { isPicture } from "./thumbnail.js";
 import { rowCount } from "./shape.js";
 import { drawValue } from "./value.js";
-import { amount } from "./words.js";
 
 /**
  * @typedef {import("../headrace/types.d.ts").Job} Job
@@ -14,7 +13,7 @@ import { amount } from "./words.js";
  */
 
 const MOST = 6;
-const SMALL = { rows: 6, columns: 3 };
+const SMALL = { rows: 6, columns: 3, quiet: true };
 const WAIT = 250;
 
 /** "Results so far": beside the list, growing while the files are still being processed. */
@@ -114,15 +113,13 @@ function drawPart(item, job) {
 function shorter(value) {
   if (typeof value === "string") return value.length > 600 ? `${value.slice(0, 600)}…` : value;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).slice(0, 8));
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null).slice(0, 8));
 }
 
-/** "first 3 of 2,812 rows, still growing" @param {Job} job */
+/** "first 6 of 2,812 rows, still growing" @param {Job} job */
 function captionOf(job) {
-  const value = best(job);
-  const rows = rowCount(value);
+  const rows = rowCount(best(job));
   const shown = rows !== null && rows > SMALL.rows ? `first ${SMALL.rows} of ${count(rows, "row")}` : "";
-  const running = job.state === "running" && job.progress?.unit ? `after ${amount(job.progress)}` : "";
   const state = job.state === "running" ? "still growing" : job.state === "failed" ? "kept from before it failed" : "";
-  return [[shown, running].filter(Boolean).join(" · "), state].filter(Boolean).join(", ");
+  return [shown, state].filter(Boolean).join(", ");
 }

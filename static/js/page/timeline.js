@@ -1,6 +1,7 @@
 // @ts-check
 import { h } from "./dom.js";
 import { between, bytes, clock, count, duration } from "./format.js";
+import { stepOf } from "./words.js";
 
 /**
  * @typedef {import("../headrace/types.d.ts").Job} Job
@@ -90,7 +91,9 @@ function ending(event, at, job) {
     const n = job.artifacts.length;
     return { title: "Done", note: joined(note, n > 0 ? count(n, "file") : ""), tone: "" };
   }
-  return event === "failed" ? { title: "Failed", note, tone: "error" } : { title: "Cancelled", note, tone: "quiet" };
+  if (event === "cancelled") return { title: "Cancelled", note, tone: "quiet" };
+  const step = stepOf(job.progress);
+  return { title: step ? `Failed at ${step}` : "Failed", note, tone: "error" };
 }
 
 /**

@@ -7,7 +7,8 @@ import { columnsOf, isCode, isHistogram, isScalar, labelOf, scalarText, shapeOf 
 /**
  * @typedef {import("./shape.js").Scalar} Scalar
  * @typedef {import("./shape.js").Bin} Bin
- * @typedef {{rows: number, columns: number, label: string, depth: number}} Room how much may be shown
+ * @typedef {{rows: number, columns: number, label: string, depth: number, quiet: boolean}} Room how much may be shown;
+ *   `quiet`: without saying how much more there is
  */
 
 const DEEPEST = 4;
@@ -20,7 +21,7 @@ const DEEPEST = 4;
  * @returns {HTMLElement}
  */
 export function drawValue(value, given = {}) {
-  const room = { rows: 200, columns: 24, label: "Result", depth: 0, ...given };
+  const room = { rows: 200, columns: 24, label: "Result", depth: 0, quiet: false, ...given };
   switch (shapeOf(value)) {
     case "nothing":
       return h("p", { class: "none" }, "nothing");
@@ -96,7 +97,7 @@ function pairs(rows, room) {
  */
 function scrolling(drawn, room, notes) {
   const region = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${room.label}, table` }, drawn);
-  return h("div", {}, region, ...notes);
+  return h("div", {}, region, ...(room.quiet ? [] : notes));
 }
 
 /**

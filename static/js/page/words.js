@@ -44,7 +44,7 @@ const PHASES = {
   held: (v) => words("Waiting", "warn", v, [part(saved(v)), part(HELD[v.held ?? ""] ?? HELD.busy), part(again(v))]),
   away: (v) =>
     words("Waiting for connection", "warn", v, [part("the server goes on with it"), part(again(v))], v.progress ? work(v) : 0),
-  choose: (v) => words("Choose the file again", "warn", v, [part(`to continue from ${bytes(v.sent, true)}`)]),
+  choose: (v) => words("Choose the file again", "warn", v, [part(`to continue from ${bytes(v.sent)}`)]),
   queued: (v) => words("Waiting", "warn", v, [part(typeof v.ahead === "number" ? `${ordinal(v.ahead + 1)} in line` : "for a worker")]),
   processing,
   done: (v) =>
@@ -149,7 +149,7 @@ export function work(v) {
 }
 
 /** @param {import("../headrace/types.d.ts").Progress | null | undefined} value */
-export function amount(value) {
+function amount(value) {
   if (!value) return "";
   const { done, total = null, unit = "" } = value;
   const known = typeof total === "number" && total > 0;
@@ -158,11 +158,19 @@ export function amount(value) {
   return `${number(done)}${known ? ` of ${number(total)}` : ""} ${unit}`;
 }
 
+/**
+ * "step 1 of 3", where the progress says so.
+ *
+ * @param {import("../headrace/types.d.ts").Progress | null | undefined} progress
+ */
+export function stepOf(progress) {
+  return /^step \d+ of \d+/i.exec(progress?.message ?? "")?.[0].toLowerCase() ?? "";
+}
+
 /** @param {View} v */
 function stopped(v) {
-  const step = /^step \d+ of \d+/i.exec(v.progress?.message ?? "")?.[0].toLowerCase();
   const done = work(v);
-  const where = step ?? (done === null ? "" : `${percent(done, 1)} %`);
+  const where = stepOf(v.progress) || (done === null ? "" : `${percent(done, 1)} %`);
   const after = v.took ? `after ${duration(v.took)}` : "";
   return where || after ? `stopped ${where && `at ${where} `}${after}`.trim() : "";
 }
