@@ -33,17 +33,17 @@ class AccessLog:
             outcome = f"{details['status']} {details['size']}"
             self._write(details["client"], details["method"], details["path"], outcome, details["time_taken"])
 
-    def refused(self, client: Any, method: bytes, path: bytes, status: int) -> None:
-        """A request that was answered before daphne saw it."""
+    def unfinished(self, client: Any, method: bytes, path: bytes, outcome: str, seconds: float) -> None:
+        """A request that daphne does not tell of: refused before it, or broken off by the peer or for its slowness."""
         address = f"{client.host}:{client.port}" if hasattr(client, "host") else ""
-        self._write(address, method.decode("latin1"), path.decode("latin1"), f"{status} -", 0)
+        self._write(address, method.decode("latin1"), path.decode("latin1"), outcome, seconds)
 
     def websocket(self, protocol: Any, code: int) -> None:
         """A WebSocket that is over."""
         address = "{}:{}".format(*protocol.client_addr) if protocol.client_addr else ""
         outcome = f"101 {code}" if protocol.status == 101 else f"{protocol.status} -"
         self._write(
-            address, "WEBSOCKET", protocol.path.decode("latin1"), outcome, time.monotonic() - protocol.opened_at
+            address, "WEBSOCKET", protocol.path.decode("latin1") or "-", outcome, time.monotonic() - protocol.opened_at
         )
 
     def _write(self, client: str | None, method: str, path: str, outcome: str, seconds: float) -> None:

@@ -246,7 +246,9 @@ class Server(daphne_server.Server):  # type: ignore[misc]
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """The application's send(): it waits while the peer takes what was sent before."""
         await super().handle_reply(protocol, message)
-        if protocol.outbox is not None:
+        if protocol.outbox is None or protocol.outbox.stopped:
+            await asyncio.sleep(0)  # who sends in a loop to a peer that is gone must not hold up everybody else
+        else:
             await protocol.outbox.room(self.limits.unsent_mark)
 
     def protocol_disconnected(self, protocol: Any) -> None:
@@ -278,7 +280,7 @@ class Server(daphne_server.Server):  # type: ignore[misc]
         late, self._ticked_at = now - self._ticked_at - self._tick_seconds, now
         for protocol in list(self.connections):
             if isinstance(protocol, WebSocketProtocol) and late > self._tick_seconds:
-                protocol.heard_at += late  # this process stood still: the peer could not be heard
+                protocol.excuse(late)
             try:
                 protocol.check_timeouts()
             except Exception:

@@ -59,7 +59,7 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
         transport.writeSequence([head, body])
         transport.loseWriteConnection()
         self._linger = self.channel.callLater(self.limits.close_seconds, transport.abortConnection)
-        self.server.access_log.refused(self.client, self.channel._command, self.channel._path, 413)
+        self.server.access_log.unfinished(self.client, self.channel._command, self.channel._path, "413 -", 0)
 
     # The answer
 
@@ -84,6 +84,9 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
             self.outbox.stopProducing()
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
+        if self.application_queue is not None:
+            outcome = f"{self.code if self._response_started else '-'} aborted"
+            self.server.access_log.unfinished(self.client, self.method, self.path, outcome, self.duration())
         super().connectionLost(reason)
 
     def check_timeouts(self) -> None:

@@ -4,6 +4,7 @@ Why each override is here: docs/decisions/0001-daphne-read-pausing.md.
 """
 
 import contextlib
+import logging
 import socket
 import time
 from typing import Any
@@ -13,6 +14,8 @@ from daphne import ws_protocol
 from twisted.internet.defer import Deferred
 
 from config.flow import Inbox, Limits, Outbox, hung_up
+
+logger = logging.getLogger(__name__)
 
 SMALL_READ = 1 << 14
 LARGE_READ = 1 << 18
@@ -36,7 +39,8 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         super().connectionMade()
         self.server = self.factory.server_class
         self.limits: Limits = self.server.limits
-        self.opened_at = self.heard_at = self.pinged_at = time.monotonic()
+        self.opened_at = self._heard_at = self._pinged_at = time.monotonic()
+        self._asked_at: float | None = None  # when the first ping went out that is not answered
         self._hung_up_at: float | None = None
         self._message: bytes | bytearray = b""
         self.outbox = Outbox(self.transport)
@@ -46,7 +50,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     def onConnect(self, request: Any) -> "Deferred[Any]":  # noqa: N802
         """autobahn: the client's handshake is read. Raises ConnectionDeny."""
-        self.path = request.path
+        self.path = request.path.encode("ascii", "replace")
         if self.server.stopping:
             self.status = 503
             raise _deny(503, "Service Unavailable")
@@ -62,7 +66,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Twisted: bytes from the socket."""
-        self.heard_at = time.monotonic()
+        self._hear()
         if self.failedByMe:
             return  # the close frame is out: what still comes is thrown away
         if self.state == self.STATE_CONNECTING and self.inbox is not None:
@@ -116,8 +120,11 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
             self.transport.pauseProducing()
 
     def _resume_reading(self) -> None:
-        self.heard_at = time.monotonic()  # while nothing was read, nothing could be heard
+        self._hear()  # while nothing was read, nothing could be heard
         self.transport.resumeProducing()
+
+    def _hear(self) -> None:
+        self._heard_at, self._asked_at = time.monotonic(), None
 
     # What goes out
 
@@ -160,8 +167,9 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     def cut_off(self, reason: str) -> None:
         """End the connection now, in whatever state it is. The application gets websocket.disconnect."""
-        self.wasNotCleanReason = self.wasNotCleanReason or reason
         if self.transport.connected:
+            logger.info("%r is cut off: %s", self, reason)
+            self.wasNotCleanReason = reason
             self.transport.abortConnection()
 
     def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
@@ -177,10 +185,12 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         self.data = b""
         self.transport.loseWriteConnection()
         self._resume_reading()
+        if self.inbox is not None:
+            self.inbox.finish(code)
 
     # The end
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
         """autobahn: the connection is over."""
         self.outbox.stopProducing()
         if self.failedByMe:
@@ -204,15 +214,24 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         elif self.inbox is not None and self.inbox.paused:
             self._check_paused(self.inbox)
             self._ping(now)
-        elif now - self.heard_at >= 3 * beat:
+        elif self._asked_at is not None and now - self._asked_at >= 2 * beat:
             self.cut_off("the peer is silent")
         else:
             self._ping(now)
 
+    def excuse(self, seconds: float) -> None:
+        """The whole process stood still for so long: the peer could not be heard."""
+        if self._asked_at is not None:
+            self._asked_at += seconds
+
     def _ping(self, now: float) -> None:
-        """Also while nothing is read: a dead peer's kernel does not acknowledge it, and TCP_USER_TIMEOUT strikes."""
-        if now - max(self.heard_at, self.pinged_at) >= self.limits.heartbeat_seconds and not self.outbox.unsent():
-            self.pinged_at = now
+        """Ping a silent peer, but not one that has still to take what was sent before: the answer would come late.
+
+        Also while nothing is read: a dead peer's kernel does not acknowledge the ping, and TCP_USER_TIMEOUT strikes.
+        """
+        if now - max(self._heard_at, self._pinged_at) >= self.limits.heartbeat_seconds and not self.outbox.unsent():
+            self._pinged_at = now
+            self._asked_at = self._asked_at or now
             self.sendPing()
 
     def _check_paused(self, inbox: Inbox) -> None:
@@ -252,7 +271,7 @@ class WebSocketFactory(ws_protocol.WebSocketFactory):  # type: ignore[misc]
         super().__init__(server, server="")
         self.setProtocolOptions(
             allowNullOrigin=True,  # origins are judged by the application
-            openHandshakeTimeout=limits.connect_seconds,
+            openHandshakeTimeout=0,  # check_timeouts() answers 403; autobahn would drop the connection
             closeHandshakeTimeout=limits.close_seconds,
             autoPingInterval=0,
             autoPingTimeout=0,

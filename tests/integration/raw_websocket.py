@@ -1,4 +1,7 @@
-"""A WebSocket client on a blocking socket, which does what no well-behaved client does."""
+"""A WebSocket client on a blocking socket, which does what no well-behaved client does.
+
+`pace`: seconds that it takes a rest after each read.
+"""
 
 import base64
 import contextlib
@@ -7,6 +10,7 @@ import os
 import socket
 import struct
 import threading
+import time
 import urllib.request
 from collections.abc import Callable
 from types import TracebackType
@@ -45,7 +49,8 @@ class Raw:
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode("latin1")
         )
-        self._unread = b""
+        self.pace = 0.0
+        self._unread = bytearray()
 
     def handshake(self) -> str:
         """The head of the answer."""
@@ -54,12 +59,12 @@ class Raw:
             if not data:
                 return self._unread.decode()
             self._unread += data
-        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
-        return head.decode()
+        size = self._unread.index(b"\r\n\r\n") + 4
+        return self._exactly(size).decode()
 
     def __enter__(self) -> Self:
-        head = self.handshake()
-        assert head.startswith("HTTP/1.1 101"), head
+        self.head = self.handshake()
+        assert self.head.startswith("HTTP/1.1 101"), self.head
         return self
 
     def __exit__(
@@ -77,7 +82,9 @@ class Raw:
             if not data:
                 raise EOFError
             self._unread += data
-        taken, self._unread = self._unread[:size], self._unread[size:]
+            time.sleep(self.pace)
+        taken = bytes(self._unread[:size])
+        del self._unread[:size]
         return taken
 
     def receive(self) -> tuple[int, bytes]:
@@ -126,6 +133,15 @@ class Raw:
         """Close with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
+
+
+def refusal(port: int, path: str, headers: str = "") -> str:
+    """The head of the answer to a handshake that is not accepted."""
+    ws = Raw(port, path, headers=headers)
+    try:
+        return ws.handshake()
+    finally:
+        ws.sock.close()
 
 
 def get(port: int, path: str) -> Any:
