@@ -30,16 +30,16 @@ def download(
     if not storages[storage].exists(storage_name):
         raise NotFound("The file is not there any more.")
     response = StreamingHttpResponse(_blocks(storage, storage_name), content_type=content_type)
-    response.headers.update(
-        {
-            "Content-Length": str(size),
-            "Content-Disposition": content_disposition_header(not inline, _header_safe(name)) or "attachment",
-            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, max-age=3600",
-            "ETag": tag,
-        }
-    )
+    fields = {
+        "Content-Length": str(size),
+        "Content-Disposition": content_disposition_header(not inline, _header_safe(name)) or "attachment",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=3600",
+        "ETag": tag,
+    }
+    for header, value in fields.items():
+        response.headers[header] = value
     return response
 
 

@@ -4,27 +4,18 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.harness import wire
 from tests.harness.site import Server, Site
 from tests.harness.waiting import wait_for
+from tests.integration.conftest import Running
 
 
-@pytest.fixture(scope="module")
-def plain_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(
-        tmp_path_factory.mktemp("site"), template=sqlite_template, processors="tests.processors", upload_bytes=5 << 20
-    )
-
-
-@pytest.fixture(scope="module")
-def server(plain_site: Site) -> Iterator[Server]:
-    with plain_site.server() as server:
-        yield server
+@pytest.fixture
+def server(running: Running) -> Server:
+    return running.server
 
 
 async def test_word_for_word(server: Server) -> None:
@@ -76,30 +67,32 @@ async def test_a_result_of_any_size_comes_whole(server: Server) -> None:
     assert text == "r" * 300_000
 
 
-async def test_what_goes_wrong_is_said(server: Server, plain_site: Site) -> None:
-    async with wire.plain(server.ws_url + "?processor=nonsense") as socket:
-        await socket.send(b"x")
-        assert "no processor nonsense" in await socket.expect("Processing failed: ")
-    async with wire.plain(server.ws_url + "?processor=test-fails") as socket:
-        await socket.send(b"x")
-        await socket.expect("File chunk received")
-        await socket.send(b"file_complete")
-        await socket.expect("File transfer complete")
-        await socket.expect("Ready for next task")
-        assert await socket.expect("Processing failed: ") == "Row 17 has 2 columns, expected 3."
-    async with wire.plain(server.ws_url) as socket:
-        for _ in range(5):
-            await socket.send(bytes(1 << 20))
-            await socket.expect("File chunk received", timeout=20)
-        await socket.send(b"x")
-        await socket.expect("Processing failed: The file is larger")
-    await wait_for(lambda: not list((plain_site.var / "uploads").rglob("*.part")))
+async def test_what_goes_wrong_is_said(site: Site) -> None:
+    with site.server(processors="tests.processors", upload_bytes=5 << 20) as server:
+        async with wire.plain(server.ws_url + "?processor=nonsense") as socket:
+            await socket.send(b"x")
+            assert "no processor nonsense" in await socket.expect("Processing failed: ")
+        async with wire.plain(server.ws_url + "?processor=test-fails") as socket:
+            await socket.send(b"x")
+            await socket.expect("File chunk received")
+            await socket.send(b"file_complete")
+            await socket.expect("File transfer complete")
+            await socket.expect("Ready for next task")
+            assert await socket.expect("Processing failed: ") == "Row 17 has 2 columns, expected 3."
+        async with wire.plain(server.ws_url) as socket:
+            for _ in range(5):
+                await socket.send(bytes(1 << 20))
+                await socket.expect("File chunk received", timeout=20)
+            await socket.send(b"x")
+            await socket.expect("Processing failed: The file is larger")
+        await wait_for(lambda: not list((site.var / "uploads").rglob("*.part")))
 
 
-async def test_a_client_that_leaves_leaves_nothing(server: Server, plain_site: Site) -> None:
-    async with wire.plain(server.ws_url) as socket:
-        await socket.send(bytes(1000))
-        await socket.expect("File chunk received")
-        assert list((plain_site.var / "uploads").rglob("*.part"))
-    await wait_for(lambda: not list((plain_site.var / "uploads").rglob("*.part")))
-    await wait_for(lambda: plain_site.rows("select count(*) from uploads_upload where state = 'receiving'") == [(0,)])
+async def test_a_client_that_leaves_leaves_nothing(site: Site) -> None:
+    with site.server(worker=False) as server:
+        async with wire.plain(server.ws_url) as socket:
+            await socket.send(bytes(1000))
+            await socket.expect("File chunk received")
+            assert list((site.var / "uploads").rglob("*.part"))
+        await wait_for(lambda: not list((site.var / "uploads").rglob("*.part")))
+        await wait_for(lambda: site.rows("select count(*) from uploads_upload where state = 'receiving'") == [(0,)])

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -12,30 +10,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.harness import wire
-from tests.harness.site import Server, Site
+from tests.harness.site import Site
 from tests.harness.waiting import wait_for
+from tests.integration.conftest import Running
 
 MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Running:
-    """A site with one server, for the tests that leave it as it is."""
-
-    site: Site
-    server: Server
-
-    @property
-    def ws_url(self) -> str:
-        return self.server.ws_url
-
-
-@pytest.fixture(scope="module")
-def running(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service as `make serve` runs it: SQLite, in-memory layer, embedded worker."""
-    site = Site(tmp_path_factory.mktemp("site"), template=sqlite_template, allowed_origins="https://friend.example")
-    with site.server() as server:
-        yield Running(site, server)
 
 
 def files_of(site: Site, upload: str) -> list[str]:
@@ -382,7 +361,8 @@ async def test_a_sealing_left_behind_is_finished(site: Site) -> None:
         "shell",
         "-c",
         "from uploads.models import Upload; from datetime import timedelta; from django.utils import timezone;"
-        f"Upload.objects.update(state='sealing', size={len(body)}, seal_lease_until=timezone.now() - timedelta(seconds=1))",
+        f"Upload.objects.filter(pk='{sending.upload}').update(state='sealing', size={len(body)}, "
+        "seal_lease_until=timezone.now() - timedelta(seconds=1))",
     )
     with site.server() as server:
         async with wire.connect(server.ws_url) as socket:
