@@ -174,9 +174,11 @@ def _bad_params(processor: HasParameters, error: ValidationError) -> BadParams:
     if first["type"] == "extra_forbidden" and len(path) == 1:
         known = [info.alias or key for key, info in processor.parameters.model_fields.items()]
         return BadParams(f"{name} has no parameter {field}. It has: {', '.join(known) or 'none'}.", field=field)
-    return BadParams(f"{'.'.join(path)}: {_plain(first['msg'])}.", field=field)
+    place = field + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in path[1:])
+    return BadParams(f"{place}: {_plain(first['msg'])}.", field=field)
 
 
 def _plain(message: str) -> str:
     """Pydantic's sentence without its jargon."""
-    return message.removeprefix("Value error, ").replace("Input should be", "must be").rstrip(".")
+    plain = message.removeprefix("Value error, ").replace(" after validation", "").rstrip(".")
+    return re.sub(r"^(Input|String|List|Tuple|Dictionary|Value|Number) should ", "must ", plain)

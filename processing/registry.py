@@ -18,6 +18,7 @@ BUILT_IN = (
     "processing.processors.inspect",
     "processing.processors.word_count",
     "processing.processors.table_profile",
+    "processing.processors.thumbnail",
 )
 GROUP = "headrace.processors"
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 from processing.api import Step
@@ -104,22 +105,18 @@ def inferred(
         if "VARCHAR" in stored:
             kinds = ["date", "timestamp", "time"] if stored == {"VARCHAR"} else []
     value = f"nullif(trim({text}), '')"
-    fitting: list[tuple[str, str, str]] = [
-        (kind, condition, expression) for kind in kinds for condition, expression in _READINGS[kind]
-    ]
-    for limit in (f" LIMIT {_SAMPLE}", ""):  # most readings fail on the first rows: so only few go over all of them
-        checks = ", ".join(f"coalesce(bool_and({condition}), true)" for _, condition, _ in fitting)
-        if not fitting:
-            break
-        sql = f"SELECT count(v), {checks} FROM (SELECT {value} AS v FROM raw{limit}) WHERE v IS NOT NULL"
-        ((count, *fits),) = yield from watched(connection, sql, message, at, at)
-        fitting = [one for one, fit in zip(fitting, fits, strict=True) if fit]
-        if not limit and not count:
+    readings = [(kind, condition, expression) for kind in kinds for condition, expression in _READINGS[kind]]
+    checks = ", ".join(["count(v)", *(f"coalesce(bool_and({condition}), true)" for _, condition, _ in readings)])
+    sql = f"SELECT {checks} FROM (SELECT {value} AS v FROM raw LIMIT {_SAMPLE}) WHERE v IS NOT NULL"
+    ((_, *fits),) = yield from watched(connection, sql, message, at, at)
+    for kind, condition, expression in compress(readings, fits):  # few are left: only they go over all rows
+        sql = f"SELECT count(v), coalesce(bool_and({condition}), true) FROM (SELECT {value} AS v FROM raw)"
+        ((count, fits_all),) = yield from watched(connection, sql, message, at, at)
+        if not count:
             return Column(name, text, "empty")
-    if not fitting:
-        return Column(name, text, "text")
-    kind, _, expression = fitting[0]
-    return Column(name, expression.format(v=value), kind)
+        if fits_all:
+            return Column(name, expression.format(v=value), kind)
+    return Column(name, text, "text")
 
 
 def described(
