@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from tests.harness.browser import FAILED, browser, open_page, page, page_errors
 from tests.harness.process import alive
 from tests.harness.services import PostgresServer, RedisServer, postgres_server, redis_server
-from tests.harness.site import Site, migrate
+from tests.harness.site import MakeSite, Site, collect_static, migrate
 
 __all__ = ["browser", "open_page", "page", "page_errors"]
 
@@ -51,6 +51,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A var/ folder with a migrated SQLite database and the static files: migrated once, copied for each site."""
     folder = tmp_path_factory.mktemp("template")
     migrate(folder)
+    collect_static(folder)
     return folder
 
 
@@ -63,7 +64,7 @@ def postgres_template(postgres: PostgresServer, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def make_site(sqlite_template: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Site]]:
+def make_site(sqlite_template: Path, request: pytest.FixtureRequest) -> Iterator[MakeSite]:
     """`make_site(redis=True, postgres=True, lease_seconds=6)`: a site; `redis` may be a RedisServer."""
     folders: list[Path] = []
 
@@ -84,19 +85,19 @@ def make_site(sqlite_template: Path, request: pytest.FixtureRequest) -> Iterator
 
 
 @pytest.fixture
-def site(make_site: Callable[..., Site]) -> Site:
+def site(make_site: MakeSite) -> Site:
     """SQLite and the in-memory layer: what `make serve` gives."""
     return make_site()
 
 
 @pytest.fixture
-def redis_site(make_site: Callable[..., Site], redis: RedisServer) -> Site:
+def redis_site(make_site: MakeSite, redis: RedisServer) -> Site:
     """SQLite and Redis."""
     return make_site(redis=redis)
 
 
 @pytest.fixture
-def postgres_site(make_site: Callable[..., Site], redis: RedisServer, postgres: PostgresServer) -> Site:
+def postgres_site(make_site: MakeSite, redis: RedisServer, postgres: PostgresServer) -> Site:
     """Postgres and Redis: a deployment on several machines."""
     return make_site(redis=redis, postgres=True)
 

@@ -16,6 +16,9 @@ import psycopg
 from tests.harness.process import Process, python
 from tests.harness.waiting import free_port, wait_until
 
+MakeSite = Callable[..., "Site"]
+"""The fixture make_site: `make_site(redis=True, lease_seconds=6)`."""
+
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -100,7 +103,7 @@ class Site:
 
     Args:
         folder: empty; var/ and the logs go there.
-        template: a var/ folder with a migrated SQLite database, from migrate(); its static files are shared.
+        template: a var/ folder with a migrated SQLite database, from migrate() and collect_static().
         database_url: a migrated Postgres database; "" for a copy of the template's SQLite file.
         redis_url: "" for the in-memory layer; workers then poll.
         settings: any of config.environment.Environment, as `lease_seconds=6`.
@@ -182,18 +185,25 @@ def bare_environment(var: Path, database_url: str = "", redis_url: str = "") -> 
 
 
 def migrate(var: Path, database_url: str = "") -> None:
-    """Make `var` a template for sites, once for many of them: the migrated database, and the static files collected."""
-    var.mkdir(exist_ok=True)
-    for command in (["migrate", "--verbosity=0"], ["collectstatic", "--no-input", "--verbosity=0"]):
-        done = subprocess.run(
-            python("manage.py", *command),
-            cwd=CHECKOUT,
-            env=bare_environment(var, database_url),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"manage.py {command[0]} failed:\n{done.stdout}{done.stderr}"
+    """Migrate the database that sites get copies of: `var`/DATABASE_FILE, or an empty Postgres one."""
+    _manage(var, database_url, "migrate", "--verbosity=0")
     if not database_url:
         with closing(sqlite3.connect(var / DATABASE_FILE)) as file:
             file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the one file that is copied
+
+
+def collect_static(var: Path) -> None:
+    """Collect the static files into `var`/static, for all sites to share."""
+    _manage(var, "", "collectstatic", "--no-input", "--verbosity=0")
+
+
+def _manage(var: Path, database_url: str, *command: str) -> None:
+    done = subprocess.run(
+        python("manage.py", *command),
+        cwd=CHECKOUT,
+        env=bare_environment(var, database_url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"manage.py {command[0]} failed:\n{done.stdout}{done.stderr}"
