@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from processing import display, downloads, job_page, overview, services
-from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter, Tool, within_limit
+from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter, Tool, or_404, within_limit
 from processing.display import Shown
 from processing.errors import HeadraceError
 from processing.lifecycle import JobState
@@ -97,7 +97,7 @@ class JobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if artifact is None:
             raise Http404
-        return downloads.artifact(request, artifact)
+        return or_404(lambda: downloads.artifact(request, artifact))
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """For the action and the button."""

@@ -1,19 +1,23 @@
 """What the admin's rooms share: rows that cannot be edited, a page of facts, states as chips, actions with a report."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.forms import CheckboxInput
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from processing import display
+from processing.errors import NotFound
 
 ACTION_LIMIT = 1000
 """Rows of one action: it runs inside a request."""
@@ -23,6 +27,9 @@ LONG_NAME = 100
 
 Fact = tuple[str, str | SafeString]
 """A label and its value; plain strings are escaped by the template."""
+
+
+CHOOSE_ALL = format_html('<input type="checkbox" id="action-toggle" aria-label="{}">', "Choose all on this page")
 
 
 class Tool(NamedTuple):
@@ -103,6 +110,13 @@ class ReadOnlyAdmin(ModelAdmin):
         """Never."""
         return False
 
+    @admin.display(description=CHOOSE_ALL)
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """Django's puts the raw name into the label that screen readers speak."""
+        label = f"Choose {self.heading(obj)[0]}"
+        attributes = {"class": "action-select", "aria-label": label}
+        return CheckboxInput(attributes, lambda _: False).render(ACTION_CHECKBOX_NAME, str(obj.pk))
+
     def facts(self, obj: Any) -> list[Fact]:
         """What the row's page says of it, in order."""
         raise NotImplementedError
@@ -163,11 +177,25 @@ class ReadOnlyAdmin(ModelAdmin):
         """What the page's own template needs beyond the facts."""
         return {}
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Django's, with the name made safe to look at."""
+        obj = self.get_object(request, object_id)
+        named = {} if obj is None else {"name": self.heading(obj)[0], "title": f"History of {self.heading(obj)[0]}"}
+        return super().history_view(request, object_id, {**named, **(extra_context or {})})
+
     def report(self, request: HttpRequest, done: Counter[str], left: Counter[str]) -> None:
         """Tell how many rows an action did, and why it left the others: {what follows the number: number}."""
         for level, lines in ((messages.SUCCESS, done), (messages.WARNING, left)):
             if lines:
                 self.message_user(request, " ".join(f"{number} {text}" for text, number in lines.items()), level)
+
+
+def or_404(serve: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """What `serve` gives; a file that its storage has lost is a page not found."""
+    try:
+        return serve()
+    except NotFound as error:
+        raise Http404(error.message) from None
 
 
 def within_limit(rows: QuerySet[Any], left: Counter[str]) -> Iterable[Any]:

@@ -23,3 +23,6 @@ os.environ |= {
 from config.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for users made by the hundred
+# Tests that render a page in this process need no collected files; tests/integration and tests/browser collect them.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - its middleware warns where there is none

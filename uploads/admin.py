@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from processing import display, overview
-from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter
+from processing.admin_parts import LONG_NAME, DateFilter, Fact, ReadOnlyAdmin, StateFilter, or_404
 from processing.display import Shown
 from processing.downloads import download
 from processing.models import Job
@@ -79,17 +79,11 @@ class UploadAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         upload = Upload.objects.filter(pk=object_id, state=State.COMPLETE).first()
-        if upload is None or upload.size is None:
+        if upload is None:
             raise Http404
-        return download(
-            request,
-            ALIAS,
-            store().name(upload.pk),
-            name=upload.name,
-            content_type="application/octet-stream",
-            size=upload.size,
-            etag=upload.sha256,
-        )
+        as_sent = {"name": upload.name, "content_type": "application/octet-stream", "etag": upload.sha256}
+        stored = store().name(upload.pk)
+        return or_404(lambda: download(request, ALIAS, stored, size=upload.size or 0, **as_sent))
 
     @admin.display(description="File", ordering="name")
     def file(self, upload: Upload) -> SafeString:
