@@ -1,7 +1,7 @@
 """config/server.py with an application made for its tests: `python -m tests.integration.server_application JSON`.
 
-The JSON object: `limits` (fields of Limits), `port`, and `hooks`: before_start and before_stop, each "" or a script of
-words: "say:TEXT", "sleep:SECONDS", "raise", "wait:NAME" (until released).
+The JSON object: `limits` (fields of Limits), `port`, and `hooks`: before_start and before_stop, each a script of words:
+"say:TEXT", "raise", "wait:NAME" (until released), "file:PATH" (until it is there), "block" (a thread for a minute).
 
 WebSockets: /ws/KIND/NAME, with the kinds of KINDS below. What happens to one is kept under its name:
 GET /record/NAME gives it as JSON, GET /sockets tells of the open ones, GET /release/NAME lets go what waits for a name.
@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from config.server import CannotListen, Limits, Server
@@ -114,6 +115,13 @@ async def close_full(name: str, receive: Any, send: Any) -> None:
     await take_all(receive, records[name])
 
 
+async def release(name: str, receive: Any, send: Any) -> None:
+    """At the first message, lets go what waits for its name: for when no new connection is accepted."""
+    await receive()
+    released[name].set()
+    await take_all(receive, records[name])
+
+
 async def leave(name: str, receive: Any, send: Any) -> None:
     """Returns without a word."""
 
@@ -128,7 +136,10 @@ async def stubborn(name: str, receive: Any, send: Any) -> None:
     await asyncio.Event().wait()
 
 
-KINDS = {f.__name__: f for f in (stuck, sink, slow, echo, talk, shout, large, close, close_full, leave, fail, stubborn)}
+KINDS = {
+    f.__name__: f
+    for f in (stuck, sink, slow, echo, talk, shout, large, close, close_full, release, leave, fail, stubborn)
+}
 
 
 async def websocket(scope: Scope, receive: Any, send: Any) -> None:
@@ -152,6 +163,8 @@ async def websocket(scope: Scope, receive: Any, send: Any) -> None:
     except Exception as error:
         record["ended"] = repr(error)
         raise
+    finally:
+        say(f"{name} ended {record['ended']} {record['disconnect']}")
 
 
 def sockets() -> dict[str, Any]:
@@ -201,8 +214,9 @@ async def play(script: str) -> None:
         verb, _, argument = word.partition(":")
         if verb == "say":
             say(argument)
-        elif verb == "sleep":
-            await asyncio.sleep(float(argument))
+        elif verb == "file":
+            while not Path(argument).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         elif verb == "wait":
             await released[argument].wait()
         elif verb == "raise":
