@@ -167,11 +167,9 @@ class Answers:
         An edge that was announced stays: what is below it is accepted.
         """
         transfer = self._refs.transfers.get(ref)
-        if transfer is None:
-            return
-        transfer.cap = window
-        if transfer.may_send and transfer.committed + self._refs.windows.allowance(transfer) > transfer.edge:
-            self._refs.ack(transfer, self._watch.now)
+        if transfer is not None:
+            transfer.cap = window
+            self._refs.ack_if_wider(transfer, self._watch.now)
 
     # -- jobs
 

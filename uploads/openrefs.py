@@ -69,11 +69,24 @@ class OpenRefs:
             self.windows.release(transfer)
 
     def tick(self, now: float) -> list[Request]:
-        """Send the acks that are due, and detach what has not moved for a minute."""
+        """Send the acks that are due, widen narrow windows, and detach what has not moved for a minute."""
         for ref in [ref for ref, due in self._ack_due.items() if due <= now]:
             self.ack(self.transfers[ref], now)
+        self._widen(now)
         stalled = [transfer.ref for transfer in self._owed() if now >= transfer.moved_at + STALL_SECONDS]
         return [self.detach(ref, Busy.code) for ref in stalled]
+
+    def _widen(self, now: float) -> None:
+        """Give what others left to refs that cannot send a whole chunk: a client that waits for that has none to ack."""
+        for transfer in self.transfers.values():
+            room = transfer.edge - transfer.received
+            if transfer.may_send and room < min(self.limits.chunk_bytes, transfer.limit - transfer.received):
+                self.ack_if_wider(transfer, now)
+
+    def ack_if_wider(self, transfer: Transfer, now: float) -> None:
+        """Move the edge, if there is budget for it."""
+        if transfer.may_send and transfer.committed + self.windows.allowance(transfer) > transfer.edge:
+            self.ack(transfer, now)
 
     @property
     def is_owed(self) -> bool:

@@ -1,0 +1,508 @@
+"""UploadProtocol under random legal and illegal input, against a simple model of sections 2 to 4 of docs/protocol.md.
+
+The model is a client that keeps to nothing and a consumer that answers in any order. What must hold after every step is
+in the invariants and in `_hear`, which reads what the client is sent as a client would.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.unit.uploads.peer import EXPIRES, LIMITS, Peer
+from uploads.errors import BadOffset, Busy, Conflict, HeadraceError, Internal, RateLimited, SizeMismatch, TakenOver
+from uploads.protocol import LOOK_SECONDS
+from uploads.requests import Abort, Chunk, Ended, Finish, Open, Request, Resume
+
+SOME_LIMITS = replace(LIMITS, window_bytes=400, upload_bytes=3000)
+DROPPED_LIMIT = 4 * SOME_LIMITS.window_bytes
+
+lengths = st.integers(1, SOME_LIMITS.chunk_bytes)
+sizes = st.none() | st.integers(0, 700) | st.just(SOME_LIMITS.upload_bytes + 1)
+picks = st.integers(0, 3)
+
+
+@dataclass
+class Ref:
+    """What the model knows of a ref. `state` is opening, receiving, sealing or aborting."""
+
+    size: int | None
+    crc: bool
+    state: str = "opening"
+    limit: int = 0
+    received: int = 0
+    committed: int = 0
+    edge: int = 0
+    dropping: bool = False
+    dropped: int = 0
+    waits_since: float | None = None
+
+    @property
+    def may_send(self) -> bool:
+        return self.state == "receiving" and self.received < self.limit
+
+    @property
+    def in_flight(self) -> int:
+        return (min(self.edge, self.limit) if self.may_send else self.received) - self.committed
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules act; each says what must come of it. A Close ends the part of the client, but the rules go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peer = Peer(SOME_LIMITS)
+        self.peer.protocol.welcome(None, [], 1e9)
+        self.peer.take()
+        self.refs: dict[int, Ref] = {}
+        self.ended: set[int] = set()
+        self.next_ref = 0
+        self.stray = 0
+        self.close: int | None = None
+
+    @initialize(first=sizes, others=st.lists(st.tuples(sizes, st.booleans()), max_size=3))
+    def begins(self, first: int | None, others: list[tuple[int | None, bool]]) -> None:
+        """Most of what can go wrong needs an open upload."""
+        for size, crc in [(first, True), *others]:
+            self.opens(size, crc, 0, False)
+            if self.next_ref - 1 in self.refs:
+                self.opened(-1, 0, size, False)
+
+    # -- reading what comes out
+
+    def expect(self, got: list[Request], *wanted: Request) -> None:
+        assert got == ([] if self.close else list(wanted))
+
+    def _hear(self) -> list[dict[str, Any]]:
+        """Take what is sent. Ack and opened move edges; nothing is said of a ref that is not open."""
+        messages = self.peer.take()
+        json.dumps(messages)
+        for message in messages:
+            number: int = message.get("ref", -1)
+            if message["type"] in ("upload.opened", "upload.ack"):
+                ref = self.refs[number]
+                edge = message["offset"] + message["window"]
+                assert message["offset"] == ref.committed
+                assert edge >= ref.edge, "an edge goes back"
+                ref.edge = edge
+                ref.waits_since = None
+            elif message.get("ended") or message["type"] in ("upload.detached", "upload.stored", "upload.aborted"):
+                assert number in self.refs
+                assert message == messages[-1] or messages[-1].get("ref") != number
+                self._end(number)
+        return messages
+
+    def _end(self, number: int) -> None:
+        del self.refs[number]
+        self.ended.add(number)
+
+    def _only(self, kind: str, number: int | None = None, **fields: Any) -> None:
+        """One message, of this type or error code; nothing after a close."""
+        messages = self._hear()
+        if self.close:
+            assert messages == []
+            return
+        assert len(messages) == 1, messages
+        message = messages[0]
+        assert message.get("code", message["type"]) == kind
+        assert message.get("ref") == number
+        assert fields.items() <= message.items()
+
+    def _silence(self) -> None:
+        assert self._hear() == []
+
+    def _shut(self, code: int) -> None:
+        self.close = self.close or code
+        self._silence()
+
+    def _pick(self, pick: int, *states: str) -> int | None:
+        numbers = [number for number, ref in self.refs.items() if ref.state in states]
+        return numbers[pick % len(numbers)] if numbers else None
+
+    # -- the client: messages
+
+    @rule(size=sizes, crc=st.booleans(), skip=st.sampled_from([0, 0, 0, 2]), resume=st.booleans())
+    def opens(self, size: int | None, crc: bool, skip: int, resume: bool) -> None:
+        number = self.next_ref + skip
+        checksum = "crc32" if crc else None
+        if resume:
+            got = self.peer.say("upload.resume", ref=number, upload=str(uuid4()), checksum=checksum)
+        else:
+            got = self.peer.say("upload.open", ref=number, name="a", size=size, checksum=checksum)
+        if self.close:
+            self.expect(got)
+        elif len(self.refs) == SOME_LIMITS.open_uploads:
+            self._only("rate_limited", number, ended=False)
+            assert got == []
+        elif not resume and size is not None and size > SOME_LIMITS.upload_bytes:
+            self.next_ref = number + 1
+            self.refs[number] = Ref(None, crc)
+            self._only("too_large", number, ended=True)
+            assert got == []
+        else:
+            assert isinstance(got[0], Resume if resume else Open)
+            self.next_ref = number + 1
+            self.refs[number] = Ref(None if resume else size, crc)
+            self._silence()
+
+    @precondition(lambda self: self.next_ref > 0)
+    @rule(back=st.integers(1, 5))
+    def uses_a_ref_again(self, back: int) -> None:
+        number = max(0, self.next_ref - back)
+        assert self.peer.say("upload.open", ref=number, name="a", size=1) == []
+        self._only("bad_message", number, ended=False)
+
+    @rule(pick=picks, off=st.sampled_from([0, 0, 0, -1, 1]), name_size=st.booleans())
+    def finishes(self, pick: int, off: int, name_size: bool) -> None:
+        number = self._pick(pick, "receiving", "sealing", "aborting")
+        if number is None:
+            return
+        ref = self.refs[number]
+        size = max(0, ref.received + off) if name_size else None
+        got = self.peer.say("upload.finish", ref=number, size=size)
+        meant = ref.size if size is None else size
+        if ref.state != "receiving" or self.close:
+            self.expect(got)
+            self._silence()
+        elif meant is None:
+            self._only("bad_message", number, field="size")
+        elif meant != ref.received or ref.size not in (None, meant):
+            self._only("size_mismatch", number, expected=ref.received, ended=False)
+        else:
+            self.expect(got, Finish(number, meant, None))
+            ref.state = "sealing"
+            self._silence()
+
+    @rule(pick=picks)
+    def aborts(self, pick: int) -> None:
+        number = self._pick(pick, "receiving", "sealing", "aborting")
+        if number is None:
+            return
+        ref = self.refs[number]
+        got = self.peer.say("upload.abort", ref=number)
+        if ref.state == "sealing":
+            self._only("bad_message", number, ended=False)
+        elif ref.state == "aborting" or self.close:
+            self.expect(got)
+            self._silence()
+        else:
+            self.expect(got, Abort(number))
+            ref.state = "aborting"
+            ref.waits_since = None
+            self._silence()
+
+    @rule(pick=picks, kind=st.sampled_from(["upload.finish", "upload.abort"]))
+    def is_too_early(self, pick: int, kind: str) -> None:
+        number = self._pick(pick, "opening")
+        if number is not None:
+            assert self.peer.say(kind, ref=number) == []
+            self._only("bad_message", number, ended=False)
+
+    @rule(text=st.sampled_from(["", "{", "[1]", '{"type":"upload.fly","ref":1}', '{"type":"upload.abort"}', "[" * 99]))
+    def says_nonsense(self, text: str) -> None:
+        assert self.peer.text(text) == []
+        messages = self.peer.take()
+        assert [message["code"] for message in messages] == ([] if self.close else ["bad_message"])
+
+    # -- the client: frames
+
+    @rule(pick=picks, length=lengths, times=st.integers(1, 6))
+    def sends_the_next_bytes(self, pick: int, length: int, times: int) -> None:
+        """As a good client does: within the window and the size."""
+        number = self._pick(pick, "receiving")
+        for _ in range(times):
+            if number is None or number not in self.refs:
+                return
+            ref = self.refs[number]
+            room = min(ref.edge, ref.limit) - ref.received
+            if room > 0:
+                self._frame(number, ref.received, min(length, room))
+
+    @rule(pick=picks, past=st.sampled_from([0, 0, 1]))
+    def goes_to_the_edge(self, pick: int, past: int) -> None:
+        """To the last byte that is allowed, and sometimes one further."""
+        number = self._pick(pick, "receiving")
+        if number is None:
+            return
+        ref = self.refs[number]
+        while not self.close and ref.received < min(ref.edge, ref.limit):
+            self._frame(number, ref.received, min(100, min(ref.edge, ref.limit) - ref.received))
+        if past:
+            self._frame(number, ref.received, past)
+
+    @rule(pick=picks, length=st.integers(30, 100), lag=st.integers(0, 200))
+    def streams(self, pick: int, length: int, lag: int) -> None:
+        """A good client and a store that keeps up, more or less."""
+        for _ in range(10):
+            self.sends_the_next_bytes(pick, length, 1)
+            number = self._pick(pick, "receiving")
+            if number is not None and self.refs[number].received - self.refs[number].committed > lag:
+                self.commits(pick, 1.0)
+
+    @rule(
+        pick=picks,
+        length=lengths,
+        off=st.sampled_from([-200, -50, -1, 0, 1, 50, 100, 390, 10_000]),
+        damage=st.booleans(),
+        times=st.integers(1, 12),
+    )
+    def sends_any_bytes(self, pick: int, length: int, off: int, damage: bool, times: int) -> None:
+        number = self._pick(pick, "receiving", "sealing", "aborting")
+        for _ in range(times):
+            if number is None or number not in self.refs:
+                return
+            self._frame(number, max(0, self.refs[number].received + off), length, damage=damage)
+
+    def _frame(self, number: int, offset: int, length: int, *, damage: bool = False) -> None:
+        """Say what must become of a frame, by the text of section 3, and see that it does."""
+        ref = self.refs[number]
+        payload = bytes([self.next_ref % 256]) * length
+        got = self.peer.send(number, offset, payload, crc=ref.crc, damage=damage)
+        size = length + (16 if ref.crc else 12)
+        if self.close:
+            self.expect(got)
+        elif ref.state != "receiving" or (offset < ref.received and ref.dropping):
+            self._dropped(ref, size)
+        elif offset < ref.received:
+            assert got == []
+            self._dropped(ref, size, "upload.ack", number)
+        elif offset + length > ref.limit:
+            self.expect(got, Ended(number, "too_large"))
+            self._only("too_large", number, ended=True, limit=ref.limit)
+        elif offset + length > ref.edge:
+            self._shut(4429)
+        elif offset > ref.received and ref.dropping:
+            self._dropped(ref, size)
+        elif offset > ref.received or (ref.crc and damage):
+            ref.dropping = True
+            code = "bad_offset" if offset > ref.received else "checksum"
+            self._dropped(ref, size, code, number, expected=ref.received, ended=False)
+        else:
+            self.expect(got, Chunk(number, offset, memoryview(payload)))
+            ref.received += length
+            ref.dropping = False
+            ref.dropped = self.stray = 0
+            self._silence()
+
+    def _dropped(self, ref: Ref, size: int, kind: str | None = None, number: int | None = None, **fields: Any) -> None:
+        ref.dropped += size
+        if kind is None:
+            self._silence()
+        else:
+            self._only(kind, number, **fields)
+        if ref.dropped > DROPPED_LIMIT:
+            self._shut(4429)
+
+    @precondition(lambda self: self.ended)
+    @rule(length=lengths, times=st.integers(1, 8))
+    def sends_to_what_has_ended(self, length: int, times: int) -> None:
+        for _ in range(times):
+            assert self.peer.send(max(self.ended), 0, length) == []
+            self._silence()
+            if not self.close:
+                self.stray += length + 12
+                if self.stray > DROPPED_LIMIT:
+                    self._shut(4429)
+
+    @rule(chance=st.integers(0, 30), how=st.sampled_from(["short", "empty", "unknown", "early", "big"]))
+    def breaks_the_frame(self, chance: int, how: str) -> None:
+        """Seldom, because each ends the session."""
+        if chance:
+            return
+        receiving, opening = self._pick(0, "receiving"), self._pick(0, "opening")
+        code: int | None = 4400
+        if how == "short":
+            self.peer.raw(b"abc")
+        elif how == "unknown":
+            self.peer.send(self.next_ref + 7, 0, 5)
+        elif how == "early" and opening is not None:
+            self.peer.send(opening, 0, 5)
+        elif how == "empty" and receiving is not None:
+            self.peer.send(receiving, self.refs[receiving].received, b"", crc=self.refs[receiving].crc)
+        elif how == "big" and receiving is not None:
+            self.peer.send(receiving, self.refs[receiving].received, 101, crc=self.refs[receiving].crc)
+            code = 1009
+        else:
+            code = None
+        if code is not None:
+            self._shut(code)
+
+    # -- the consumer
+
+    @rule(pick=picks, offset=st.integers(0, 300), size=sizes, sealed=st.sampled_from([False, False, False, True]))
+    def opened(self, pick: int, offset: int, size: int | None, sealed: bool) -> None:
+        number = self._pick(pick, "opening")
+        if number is None:
+            return
+        ref = self.refs[number]
+        if ref.size is None and size is not None and size <= SOME_LIMITS.upload_bytes:
+            ref.size = size
+        ref.limit = SOME_LIMITS.upload_bytes if ref.size is None else ref.size
+        sealed = sealed and ref.size is not None
+        offset = ref.limit if sealed else min(offset, ref.limit)
+        ref.received = ref.committed = ref.edge = offset
+        ref.state = "sealing" if sealed else "receiving"
+        assert self.peer.protocol.opened(number, uuid4(), None, offset, ref.size, EXPIRES, sealed=sealed) == []
+        self._only("upload.opened", number, offset=offset, checksum="crc32" if ref.crc else None)
+
+    @rule(pick=picks, part=st.floats(0, 1))
+    def commits(self, pick: int, part: float) -> None:
+        number = self._pick(pick, "receiving", "sealing", "aborting")
+        if number is None:
+            return
+        ref = self.refs[number]
+        offset = ref.committed + round((ref.received - ref.committed) * part)
+        if offset > ref.committed and ref.state != "aborting" and ref.waits_since is None:
+            ref.waits_since = self.peer.now
+        ref.committed = offset
+        self.peer.commit(number, offset)
+        assert len(self._hear()) <= 1
+
+    @rule(pick=picks, state=st.sampled_from(["stored", "aborted", "detached"]))
+    def ends(self, pick: int, state: str) -> None:
+        number = self._pick(pick, {"stored": "sealing", "aborted": "aborting", "detached": "receiving"}[state])
+        if number is None:
+            return
+        if state == "stored":
+            self.peer.protocol.stored(number, uuid4(), self.refs[number].received, "ab" * 32, None)
+        elif state == "aborted":
+            self.peer.protocol.aborted(number)
+        else:
+            self.peer.protocol.detached(number, "draining", 1)
+        self._only(f"upload.{state}", number)
+
+    @rule(pick=picks, kind=st.sampled_from([RateLimited] * 4 + [Conflict, Internal, TakenOver, Busy]))
+    def fails(self, pick: int, kind: type[HeadraceError]) -> None:
+        number = self._pick(pick, "opening", "receiving", "sealing", "aborting")
+        if number is None:
+            return
+        ref = self.refs[number]
+        self.peer.protocol.failed(number, kind())
+        if kind in (TakenOver, Busy) and ref.state != "opening":
+            self._only("upload.detached", number, reason=kind.code)
+        else:
+            self._only(kind.code, number, ended=kind.ends or ref.state == "opening")
+            ref.state = "receiving" if ref.state == "sealing" else ref.state
+
+    @rule(pick=picks, part=st.floats(0, 1), kind=st.sampled_from([BadOffset, SizeMismatch]))
+    def goes_back(self, pick: int, part: float, kind: type[HeadraceError]) -> None:
+        number = self._pick(pick, "receiving", "sealing")
+        if number is None:
+            return
+        ref = self.refs[number]
+        expected = ref.committed + round((ref.received - ref.committed) * part)
+        self.peer.protocol.failed(number, kind(expected=expected))
+        self._only(kind.code, number, expected=expected, ended=False)
+        ref.dropping = ref.dropping or expected < ref.received
+        ref.received = expected
+        ref.state = "receiving"
+
+    @rule(pick=picks, window=st.none() | st.integers(0, 500))
+    def slows(self, pick: int, window: int | None) -> None:
+        number = self._pick(pick, "receiving", "sealing")
+        if number is not None:
+            self.peer.protocol.set_window(number, window)
+            assert len(self._hear()) <= 1
+
+    @rule(seconds=st.sampled_from([0.01, 0.05, 0.2, 1, 30, 61]))
+    def time_passes(self, seconds: float) -> None:
+        self.peer.now += seconds
+        before = dict(self.refs)
+        got = self.peer.protocol.tick(self.peer.now)
+        self._hear()
+        gone = [number for number in before if number not in self.refs]
+        assert got == [Ended(number, "busy") for number in gone]
+        for number in gone:
+            assert before[number].state == "receiving"
+        for ref in self.refs.values():
+            assert self.close or ref.waits_since is None or self.peer.now < ref.waits_since + 0.1 + 1e-6, (
+                "an ack is late"
+            )
+
+    # -- what always holds
+
+    @invariant()
+    def a_close_is_what_it_was(self) -> None:
+        assert self.peer.closed == self.close
+
+    @invariant()
+    def the_same_refs_are_open(self) -> None:
+        if not self.close:
+            assert self.peer.protocol.open_refs == set(self.refs)
+
+    @invariant()
+    def offsets_are_in_order(self) -> None:
+        for ref in self.refs.values():
+            assert 0 <= ref.committed <= ref.received
+            assert ref.state == "opening" or ref.received <= ref.limit
+            assert ref.state != "receiving" or ref.received <= ref.edge
+
+    @invariant()
+    def what_is_in_flight_is_bounded(self) -> None:
+        total = sum(ref.in_flight for ref in self.refs.values())
+        assert total <= SOME_LIMITS.window_bytes + SOME_LIMITS.open_uploads * SOME_LIMITS.floor
+
+    @invariant()
+    def a_tick_is_wanted_in_time(self) -> None:
+        deadline = self.peer.protocol.deadline
+        if self.close:
+            assert deadline is None
+        elif self.refs:
+            assert deadline is not None
+            assert deadline <= self.peer.now + LOOK_SECONDS
+
+    def teardown(self) -> None:
+        """Whatever happened, every upload that is open can be brought to its end."""
+        if self.close:
+            return
+        for number in list(self.refs):
+            self._bring_home(number)
+            if self.close:
+                return
+
+    def _bring_home(self, number: int) -> None:
+        ref = self.refs[number]
+        if ref.state == "opening":
+            self.opened_now(number)
+        if ref.state == "aborting":
+            self.peer.protocol.aborted(number)
+            self._only("upload.aborted", number)
+            return
+        self.peer.protocol.set_window(number, None)
+        self._hear()
+        steps = 0
+        while ref.may_send and ref.size is not None:
+            self._frame(number, ref.received, min(100, min(ref.edge, ref.limit) - ref.received))
+            ref.committed = ref.received
+            self.peer.commit(number, ref.received)
+            self.peer.now += 0.2
+            self.peer.protocol.tick(self.peer.now)
+            self._hear()
+            steps += 1
+            assert steps < 200, "no progress"
+        if ref.state == "receiving":
+            assert self.peer.say("upload.finish", ref=number, size=ref.received) == [Finish(number, ref.received, None)]
+        self.peer.protocol.stored(number, uuid4(), ref.received, "ab" * 32, None)
+        assert self._hear()[-1]["type"] == "upload.stored"
+
+    def opened_now(self, number: int) -> None:
+        ref = self.refs[number]
+        ref.limit = SOME_LIMITS.upload_bytes if ref.size is None else ref.size
+        ref.state = "receiving"
+        self.peer.protocol.opened(number, uuid4(), None, 0, ref.size, EXPIRES)
+        self._hear()
+
+
+def test_random_clients_and_consumers() -> None:
+    run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=50, deadline=None))
