@@ -13,7 +13,9 @@ def inspect(file: File) -> Steps:
     """Look at any file: its type by content against its name, size, SHA-256, and for text encoding and lines."""
     sample = sample_of(file)
     decoder = Decoder(sample)
-    text = _Lines() if decoder.encoding is not None else None
+    by_name = content_type_of(file.name)
+    by_content = type_by_content(sample, decoder.encoding is not None, by_name)
+    text = None if decoder.encoding is None or by_content == "application/pdf" else _Lines()
     digest = hashlib.sha256()
     size = 0
     yield Progress(0, file.size, "bytes")
@@ -25,8 +27,6 @@ def inspect(file: File) -> Steps:
         yield Progress(file.position, file.size, "bytes")
     if text is not None:
         text.end(decoder.decode(b"", final=True))
-    by_name = content_type_of(file.name)
-    by_content = type_by_content(sample, decoder.encoding is not None, by_name)
     return {
         "type": by_content,
         "type_from_name": by_name or None,

@@ -128,8 +128,6 @@ def _decoded(image: "Image", longest: int, orientation: int) -> "Image":
         image.load()
     except Image.DecompressionBombError:
         raise ProcessorError(f"The picture has more than {PIXELS // 10**6} million pixels.") from None
-    except MemoryError:
-        raise ProcessorError("The picture needs more memory than a job may use.") from None
     except _DAMAGED as error:
         if "truncated" in str(error):
             raise ProcessorError("The picture is cut off: the file ends before the picture does.") from error
