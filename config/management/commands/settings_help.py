@@ -51,6 +51,7 @@ def markdown_table() -> str:
     """The defaults, for the documentation."""
     lines = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
     for name, field in Environment.model_fields.items():
-        default = "VAR_DIR is `var/`" if name == "var_dir" else f"`{_text(field.default)}`"
-        lines.append(f"| `HEADRACE_{name.upper()}` | {default.replace('VAR_DIR is ', '')} | {field.description} |")
+        default = "var" if name == "var_dir" else _text(field.default)
+        shown = f"`{default}`" if default else ""
+        lines.append(f"| `HEADRACE_{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(lines)
