@@ -8,6 +8,8 @@ Whether the CRC is there is known from the ref, so a receiver reads the ref firs
 import struct
 import zlib
 
+from uploads.jsontext import MAX_INTEGER, MAX_REF
+
 HEADER_BYTES = 12
 HEADER_WITH_CRC_BYTES = 16
 
@@ -27,12 +29,11 @@ Buffer = bytes | bytearray | memoryview
 def pack_frame(ref: int, offset: int, payload: Buffer, crc32: bool = False) -> bytes:
     """One frame to send, the payload copied once.
 
-    Raises ValueError for an empty payload, and for a ref or an offset that does not fit its field.
+    Raises ValueError for an empty payload, a ref that is not 0..2^32-2 and an offset that is not 0..2^53-1.
     """
     if not payload:
         raise ValueError("a frame carries at least one byte")
-    try:
-        header = _HEADER_WITH_CRC.pack(ref, offset, zlib.crc32(payload)) if crc32 else _HEADER.pack(ref, offset)
-    except struct.error as error:
-        raise ValueError(f"ref or offset does not fit: {error}") from None
+    if not (0 <= ref <= MAX_REF and 0 <= offset <= MAX_INTEGER):
+        raise ValueError(f"ref {ref} or offset {offset} does not fit a frame")
+    header = _HEADER_WITH_CRC.pack(ref, offset, zlib.crc32(payload)) if crc32 else _HEADER.pack(ref, offset)
     return b"".join((header, payload))

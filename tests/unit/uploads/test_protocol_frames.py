@@ -231,12 +231,12 @@ def test_a_packed_frame_is_what_the_server_accepts(crc: bool, kind: type) -> Non
 
 
 def test_the_largest_numbers_fit_a_frame() -> None:
-    data = pack_frame(MAX_REF, 2**64 - 1, b"x", crc32=True)
-    assert data == b"\xff\xff\xff\xfe" + b"\xff" * 8 + zlib.crc32(b"x").to_bytes(4, "big") + b"x"
+    data = pack_frame(MAX_REF, 2**53 - 1, b"x", crc32=True)
+    assert data == b"\xff\xff\xff\xfe" + b"\x00\x1f" + b"\xff" * 6 + zlib.crc32(b"x").to_bytes(4, "big") + b"x"
 
 
 @pytest.mark.parametrize(
-    ("ref", "offset", "payload"), [(0, 0, b""), (-1, 0, b"x"), (2**32, 0, b"x"), (0, 2**64, b"x"), (0, -1, b"x")]
+    ("ref", "offset", "payload"), [(0, 0, b""), (-1, 0, b"x"), (MAX_REF + 1, 0, b"x"), (0, 2**53, b"x"), (0, -1, b"x")]
 )
 def test_what_does_not_fit_a_frame_is_refused(ref: int, offset: int, payload: bytes) -> None:
     for crc in (False, True):
