@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.files.storage import storages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -69,34 +69,45 @@ def submit(
     """
     params = check(processor, params)
     found = registry().get(processor)
-    with transaction.atomic():
-        if unique_key and (there := Job.objects.filter(unique_key=unique_key).first()):
+    taken = Job.objects.filter(unique_key=unique_key) if unique_key else Job.objects.none()
+    if there := taken.first():
+        return there
+    job = Job(
+        name=given.title,
+        processor=processor,
+        params=params,
+        queue=found.queue,
+        max_attempts=found.max_attempts,
+        source=source,
+        unique_key=unique_key,
+        retry_of=retry_of,
+        owner=owning.owner,
+        user_id=owning.user_id,
+        capability_hash=owning.capability_hash,
+        input_storage=given.storage,
+        input_name=given.name,
+        input_size=given.size,
+        input_sha256=given.sha256,
+        content_type=given.content_type,
+        reply_channel=reply_channel,
+        available_at=Now(),
+        seq=1,
+    )
+    try:
+        _insert(job)
+    except IntegrityError:
+        if there := taken.all().first():  # another was quicker
             return there
-        job = Job.objects.create(
-            name=given.title,
-            processor=processor,
-            params=params,
-            queue=found.queue,
-            max_attempts=found.max_attempts,
-            source=source,
-            unique_key=unique_key,
-            retry_of=retry_of,
-            owner=owning.owner,
-            user_id=owning.user_id,
-            capability_hash=owning.capability_hash,
-            input_storage=given.storage,
-            input_name=given.name,
-            input_size=given.size,
-            input_sha256=given.sha256,
-            content_type=given.content_type,
-            reply_channel=reply_channel,
-            available_at=Now(),
-            seq=1,
-        )
+        raise
+    return job
+
+
+def _insert(job: Job) -> None:
+    with transaction.atomic():
+        job.save(force_insert=True)
         job.refresh_from_db()
         events.announce_on_commit(events.write(job, [("queued", {})]))
         _ring_on_commit(job)
-    return job
 
 
 def find(principal: Principal, job_id: uuid.UUID, token: str | None = None) -> Job:
