@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.browser import FAILED, browser, open_page, page, page_errors
-from tests.harness.process import alive
+from tests.harness.process import alive, started
 from tests.harness.services import PostgresServer, RedisServer, postgres_server, redis_server
 from tests.harness.site import MakeSite, Site, collect_static, migrate
 
@@ -117,11 +117,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    started.clear()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows the end of the log of every process that runs at that moment."""
+    """A failed test shows the end of the log of every process that runs, or that it has started."""
     report = yield
     if report.failed:
         item.stash[FAILED] = True
-        report.sections += [(f"log of {process.name}", process.tail()) for process in alive]
+        processes = dict.fromkeys([*alive, *started])
+        report.sections += [(f"log of {process.name}", process.tail()) for process in processes]
     return report

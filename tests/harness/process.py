@@ -20,7 +20,10 @@ RUN_MARK = "HEADRACE_TEST_PROCESS"
 """An environment variable that is different for each Process; what it starts inherits it."""
 
 alive: list["Process"] = []
-"""What is running now; the log of each is shown when a test fails."""
+"""What is running now."""
+
+started: list["Process"] = []
+"""What the present test has started; fixtures.py empties it before each test, and shows the logs when one fails."""
 
 
 class Process:
@@ -68,6 +71,7 @@ class Process:
                 start_new_session=True,
             )
         alive.append(self)
+        started.append(self)
         return self
 
     def __enter__(self) -> Self:
