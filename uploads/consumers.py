@@ -15,7 +15,7 @@ from uploads.session import Session
 SUBPROTOCOL = "headrace.v1"
 
 
-class UploadConsumer(AsyncConsumer):
+class UploadConsumer(AsyncConsumer):  # type: ignore[misc]
     """One socket.
 
     It reads the socket itself in place of Channels' dispatch, which awaits a thread hop for every message (0.2 ms), and

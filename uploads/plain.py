@@ -36,7 +36,7 @@ NAME = "upload"
 """This dialect names no file."""
 
 
-class PlainConsumer(AsyncConsumer):
+class PlainConsumer(AsyncConsumer):  # type: ignore[misc]
     """One socket; one file after another."""
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
