@@ -1,75 +1,28 @@
 """UploadProtocol under random legal and illegal input, against a simple model of sections 2 to 4 of docs/protocol.md.
 
-The model is a client that keeps to nothing and a consumer that answers in any order. What must hold after every step is
-in the invariants and in `_hear`, which reads what the client is sent as a client would.
+The client keeps to nothing, and the consumer answers in any order. What must hold after every step is in the
+invariants; what may be said to a client is in the model.
 """
 
-import json
-from dataclasses import dataclass, replace
-from typing import Any
 from uuid import uuid4
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.unit.uploads.peer import EXPIRES, LIMITS, Peer
+from tests.unit.uploads.model import DROPPED_LIMIT, SOME_LIMITS, Model, Ref
+from tests.unit.uploads.peer import EXPIRES
 from uploads.errors import BadOffset, Busy, Conflict, HeadraceError, Internal, RateLimited, SizeMismatch, TakenOver
 from uploads.protocol import LOOK_SECONDS
-from uploads.requests import Abort, Chunk, Ended, Finish, Open, Request, Resume
-
-SOME_LIMITS = replace(LIMITS, window_bytes=400, upload_bytes=3000)
-DROPPED_LIMIT = 4 * SOME_LIMITS.window_bytes
+from uploads.requests import Abort, Ended, Finish, Open, Resume
 
 lengths = st.integers(1, SOME_LIMITS.chunk_bytes)
 sizes = st.none() | st.integers(0, 700) | st.just(SOME_LIMITS.upload_bytes + 1)
 picks = st.integers(0, 3)
 
 
-@dataclass
-class Ref:
-    """What the model knows of a ref. `state` is opening, receiving, sealing or aborting."""
-
-    size: int | None
-    crc: bool
-    state: str = "opening"
-    limit: int = 0
-    received: int = 0
-    committed: int = 0
-    edge: int = 0
-    dropping: bool = False
-    dropped: int = 0
-    waits_since: float | None = None
-
-    @property
-    def may_send(self) -> bool:
-        return self.state == "receiving" and self.received < self.limit
-
-    @property
-    def in_flight(self) -> int:
-        return (min(self.edge, self.limit) if self.may_send else self.received) - self.committed
-
-
-class Machine(RuleBasedStateMachine):
+class Machine(Model):
     """Rules act; each says what must come of it. A Close ends the part of the client, but the rules go on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.peer = Peer(SOME_LIMITS)
-        self.peer.protocol.welcome(None, [], 1e9)
-        self.peer.take()
-        self.refs: dict[int, Ref] = {}
-        self.ended: set[int] = set()
-        self.next_ref = 0
-        self.stray = 0
-        self.close: int | None = None
 
     @initialize(first=sizes, others=st.lists(st.tuples(sizes, st.booleans()), max_size=3))
     def begins(self, first: int | None, others: list[tuple[int | None, bool]]) -> None:
@@ -78,57 +31,6 @@ class Machine(RuleBasedStateMachine):
             self.opens(size, crc, 0, False)
             if self.next_ref - 1 in self.refs:
                 self.opened(-1, 0, size, False)
-
-    # -- reading what comes out
-
-    def expect(self, got: list[Request], *wanted: Request) -> None:
-        assert got == ([] if self.close else list(wanted))
-
-    def _hear(self) -> list[dict[str, Any]]:
-        """Take what is sent. Ack and opened move edges; nothing is said of a ref that is not open."""
-        messages = self.peer.take()
-        json.dumps(messages)
-        for message in messages:
-            number: int = message.get("ref", -1)
-            if message["type"] in ("upload.opened", "upload.ack"):
-                ref = self.refs[number]
-                edge = message["offset"] + message["window"]
-                assert message["offset"] == ref.committed
-                assert edge >= ref.edge, "an edge goes back"
-                ref.edge = edge
-                ref.waits_since = None
-            elif message.get("ended") or message["type"] in ("upload.detached", "upload.stored", "upload.aborted"):
-                assert number in self.refs
-                assert message == messages[-1] or messages[-1].get("ref") != number
-                self._end(number)
-        return messages
-
-    def _end(self, number: int) -> None:
-        del self.refs[number]
-        self.ended.add(number)
-
-    def _only(self, kind: str, number: int | None = None, **fields: Any) -> None:
-        """One message, of this type or error code; nothing after a close."""
-        messages = self._hear()
-        if self.close:
-            assert messages == []
-            return
-        assert len(messages) == 1, messages
-        message = messages[0]
-        assert message.get("code", message["type"]) == kind
-        assert message.get("ref") == number
-        assert fields.items() <= message.items()
-
-    def _silence(self) -> None:
-        assert self._hear() == []
-
-    def _shut(self, code: int) -> None:
-        self.close = self.close or code
-        self._silence()
-
-    def _pick(self, pick: int, *states: str) -> int | None:
-        numbers = [number for number, ref in self.refs.items() if ref.state in states]
-        return numbers[pick % len(numbers)] if numbers else None
 
     # -- the client: messages
 
@@ -263,46 +165,6 @@ class Machine(RuleBasedStateMachine):
             if number is None or number not in self.refs:
                 return
             self._frame(number, max(0, self.refs[number].received + off), length, damage=damage)
-
-    def _frame(self, number: int, offset: int, length: int, *, damage: bool = False) -> None:
-        """Say what must become of a frame, by the text of section 3, and see that it does."""
-        ref = self.refs[number]
-        payload = bytes([self.next_ref % 256]) * length
-        got = self.peer.send(number, offset, payload, crc=ref.crc, damage=damage)
-        size = length + (16 if ref.crc else 12)
-        if self.close:
-            self.expect(got)
-        elif ref.state != "receiving" or (offset < ref.received and ref.dropping):
-            self._dropped(ref, size)
-        elif offset < ref.received:
-            assert got == []
-            self._dropped(ref, size, "upload.ack", number)
-        elif offset + length > ref.limit:
-            self.expect(got, Ended(number, "too_large"))
-            self._only("too_large", number, ended=True, limit=ref.limit)
-        elif offset + length > ref.edge:
-            self._shut(4429)
-        elif offset > ref.received and ref.dropping:
-            self._dropped(ref, size)
-        elif offset > ref.received or (ref.crc and damage):
-            ref.dropping = True
-            code = "bad_offset" if offset > ref.received else "checksum"
-            self._dropped(ref, size, code, number, expected=ref.received, ended=False)
-        else:
-            self.expect(got, Chunk(number, offset, memoryview(payload)))
-            ref.received += length
-            ref.dropping = False
-            ref.dropped = self.stray = 0
-            self._silence()
-
-    def _dropped(self, ref: Ref, size: int, kind: str | None = None, number: int | None = None, **fields: Any) -> None:
-        ref.dropped += size
-        if kind is None:
-            self._silence()
-        else:
-            self._only(kind, number, **fields)
-        if ref.dropped > DROPPED_LIMIT:
-            self._shut(4429)
 
     @precondition(lambda self: self.ended)
     @rule(length=lengths, times=st.integers(1, 8))
