@@ -31,6 +31,7 @@ def test_imports_run_one_way() -> None:
         ("processing/lifecycle.py", "import processing.api", "processing: from its ends down"),
         ("uploads/messages.py", "import django.db", "The pure modules"),
         ("processing/errors.py", "import asyncio", "The pure modules"),
+        ("processing/child_job.py", "import processing.models", "processing: from its ends down"),
         ("processing/processors/inspect.py", "import processing.models", "A processor imports processing.api"),
         ("processing/processors/inspect.py", "import django.conf", "A processor imports processing.api"),
     ],
