@@ -72,7 +72,9 @@ def _scalar(value: bool | str | int | float | Decimal | None, path: str) -> Json
 def _key(key: Any, path: str) -> str:
     if isinstance(key, enum.Enum):
         key = key.value
-    if isinstance(key, bool | int | float | str):
+    if isinstance(key, bool):
+        return str(key).lower()
+    if isinstance(key, int | float | str):
         return _text(str(key))
     raise TypeError(f"{path} has the key {key!r:.100}, a {type(key).__name__}; keys are text")
 
