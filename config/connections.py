@@ -83,8 +83,9 @@ class Connections(daphne_server.Server):  # type: ignore[misc]
         """Reap what is done. daphne's own checker ends for ever at the first exception."""
         for protocol, details in self.connections.items():
             if "disconnected" in details and isinstance(protocol, WebSocketProtocol) and protocol.inbox is not None:
-                # An application that still takes messages is not stuck.
-                details["disconnected"] = max(details["disconnected"], protocol.inbox.taken_at)
+                # An application that still takes messages is not stuck: its time begins with the last one.
+                taken_at = time.time() - (time.monotonic() - protocol.inbox.taken_at)
+                details["disconnected"] = max(details["disconnected"], taken_at)
         try:
             super().application_checker()
         except Exception:
@@ -100,7 +101,7 @@ class Connections(daphne_server.Server):  # type: ignore[misc]
         now = time.monotonic()
         late, self._ticked_at = now - self._ticked_at - self._tick_seconds, now
         for protocol in list(self.connections):
-            if isinstance(protocol, WebSocketProtocol) and late > self._tick_seconds:
+            if late > self._tick_seconds:
                 protocol.excuse(late)
             try:
                 protocol.check_timeouts()

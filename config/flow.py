@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import select
 import struct
 import sys
 import termios
@@ -16,9 +15,16 @@ MESSAGE_OVERHEAD = 400
 """Bytes that a queued ASGI message costs beside its payload: a flood of empty frames fills memory, too."""
 
 
+LARGE_READ = 1 << 18
+"""The most bytes asked of a socket at once. Twisted's one number for that and for when a producer is paused."""
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What the server allows one connection. Sizes are bytes, times seconds."""
+    """What the server allows one connection. Sizes are bytes, times seconds.
+
+    Raises ValueError where they do not fit together.
+    """
 
     message_bytes: int = 1 << 20
     """Largest WebSocket message from a client, text or binary, whole or in fragments; above it: close 1009."""
@@ -33,7 +39,8 @@ class Limits:
     """With more than this waiting to be written, the application's send() waits."""
 
     unsent_bytes: int = 8 << 20
-    """A WebSocket on which even more is sent meanwhile (many tasks, pongs) is cut off."""
+    """A WebSocket on which more than this waits nevertheless (from many tasks, as pongs) is cut off. One message of any
+    size may wait beside it."""
 
     request_bytes: int = 16 << 20
     """Largest HTTP request body; above it: 413."""
@@ -53,6 +60,12 @@ class Limits:
     stop_seconds: float = 5
     """At a shutdown, applications that were told so may take this long to finish."""
 
+    def __post_init__(self) -> None:
+        if not 0 < self.received_low <= self.received_high:
+            raise ValueError("received_low must be above 0 and not above received_high")
+        if not LARGE_READ <= self.unsent_mark <= self.unsent_bytes:
+            raise ValueError(f"unsent_mark must be at least {LARGE_READ} and not above unsent_bytes")
+
 
 class Inbox:
     """The messages that an application has yet to receive(), weighed.
@@ -63,7 +76,7 @@ class Inbox:
     def __init__(self, high: int, low: int, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self.weight = 0
         self.paused = False
-        self.taken_at = time.time()
+        self.taken_at = time.monotonic()
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._closed = self._ended = False
         self._high, self._low = high, low
@@ -83,7 +96,7 @@ class Inbox:
         """The application's receive()."""
         message = await self._messages.get()
         self.weight -= weigh(message)
-        self.taken_at = time.time()
+        self.taken_at = time.monotonic()
         if self.weight <= self._low:
             self._go_on()
         return message
@@ -135,13 +148,19 @@ class Outbox:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._written = 0
+        self._largest = 0
         self._room = asyncio.Event()
         self._progress: tuple[int, float] | None = None
         self.stopped = False
 
     def wrote(self, size: int) -> None:
-        """`size` bytes were handed to the transport."""
+        """`size` bytes are handed to the transport now."""
         self._written += size
+        self._largest = max(size, self._largest if self.waiting() else 0)
+
+    def overflows(self, bound: int) -> bool:
+        """Does more than `bound` wait, apart from one message, which may be of any size?"""
+        return self.waiting() > bound + self._largest
 
     def waiting(self) -> int:
         """Bytes in this process that the kernel has not taken."""
@@ -160,8 +179,13 @@ class Outbox:
             self._progress = (taken, now)
         return now - self._progress[1]
 
+    def excuse(self, seconds: float) -> None:
+        """This process stood still for so long; see stalled_for()."""
+        if self._progress is not None:
+            self._progress = (self._progress[0], self._progress[1] + seconds)
+
     async def room(self, mark: int) -> None:
-        """Return when no more than `mark` bytes wait, or when the connection is over."""
+        """Return when no more than `mark` bytes (LARGE_READ or more) wait, or when the connection is over."""
         while self.waiting() > mark and not self.stopped:
             self._room.clear()
             await self._room.wait()
@@ -185,10 +209,3 @@ def _in_kernel(sock: Any) -> int:
         (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))
         return max(0, int(size))
     return 0
-
-
-def hung_up(sock: Any) -> bool:
-    """Has the peer closed or reset a socket that is not being read? Unread data before its FIN does not hide that."""
-    poll = select.poll()
-    poll.register(sock.fileno(), getattr(select, "POLLRDHUP", 0))
-    return bool(poll.poll(0))

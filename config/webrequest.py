@@ -57,6 +57,7 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
         )
         transport = self.channel.transport
         transport.writeSequence([head, body])
+        transport.unregisterProducer()  # else the FIN waits for a producer that was paused
         transport.loseWriteConnection()
         self._linger = self.channel.callLater(self.limits.close_seconds, transport.abortConnection)
         self.server.access_log.unfinished(self.client, self.channel._command, self.channel._path, "413 -", 0)
@@ -95,6 +96,11 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
             return
         if self.outbox.stalled_for(time.monotonic()) >= 2 * self.limits.heartbeat_seconds:
             self.channel.transport.abortConnection()
+
+    def excuse(self, seconds: float) -> None:
+        """This process stood still for so long, and cannot blame the peer for it."""
+        if self.outbox is not None:
+            self.outbox.excuse(seconds)
 
     def __repr__(self) -> str:
         """For logs: without the query string."""

@@ -7,29 +7,25 @@ import contextlib
 import logging
 import socket
 import time
+from functools import partial
 from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne import ws_protocol
 from twisted.internet.defer import Deferred
 
-from config.flow import Inbox, Limits, Outbox, hung_up
+from config.flow import Inbox, Limits, Outbox
+from config.frames import FrameReader
+from config.liveness import Liveness, hung_up
 
 logger = logging.getLogger(__name__)
 
-SMALL_READ = 1 << 14
-LARGE_READ = 1 << 18
-"""Bytes asked of the socket at once: much where a frame's header promised it, little where many small frames may lie
-(autobahn parses one read without a pause, and its work grows with the square of the read)."""
 
-
-class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
+class WebSocketProtocol(FrameReader):
     """One WebSocket connection."""
 
     path = b""
     client_addr: list[Any] | None = None
-    inbox: Inbox | None = None
-    failedByMe: bool  # noqa: N815
     wasNotCleanReason: str | None  # noqa: N815
     status = 400
     """Of the handshake's answer, for the log."""
@@ -39,10 +35,8 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         super().connectionMade()
         self.server = self.factory.server_class
         self.limits: Limits = self.server.limits
-        self.opened_at = self._heard_at = self._pinged_at = time.monotonic()
-        self._asked_at: float | None = None  # when the first ping went out that is not answered
-        self._hung_up_at: float | None = None
-        self._message: bytes | bytearray = b""
+        self.opened_at = time.monotonic()
+        self.liveness = Liveness(self.limits.heartbeat_seconds, self.opened_at)
         self.outbox = Outbox(self.transport)
         self.transport.unregisterProducer()  # the HTTP channel's, which has no part in this any more
         self.transport.registerProducer(self.outbox, True)
@@ -61,70 +55,6 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         )
         answer: Deferred[Any] = super().onConnect(request)
         return answer
-
-    # What comes in
-
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        """Twisted: bytes from the socket."""
-        self._hear()
-        if self.failedByMe:
-            return  # the close frame is out: what still comes is thrown away
-        if self.state == self.STATE_CONNECTING and self.inbox is not None:
-            self.dropConnection(
-                abort=True
-            )  # RFC 6455, 4.1: nothing before the server's answer; autobahn would hoard it
-            return
-        super().dataReceived(data)
-        if self.state == self.STATE_OPEN:
-            frame = self.current_frame
-            missing = frame.length - self.current_frame_masker.pointer() if frame else 0
-            self.transport.bufferSize = min(LARGE_READ, max(SMALL_READ, missing))
-
-    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803
-        """autobahn: a message begins. It is gathered here, in one buffer: autobahn's list of fragments has no bound."""
-        self.message_is_binary = isBinary
-        self.message_data_total_length = 0
-        self._message = b""
-
-    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
-        """autobahn: a frame's header is read."""
-        self.message_data_total_length += length
-        if self.message_data_total_length > self.limits.message_bytes:
-            self._fail_connection(1009, f"a message may have {self.limits.message_bytes} bytes")
-
-    def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
-        """autobahn: a piece of a frame."""
-        if self.failedByMe:
-            return
-        if not self._message:
-            self._message = payload
-            return
-        if isinstance(self._message, bytes):
-            self._message = bytearray(self._message)
-        self._message += payload
-
-    def onMessageFrameEnd(self) -> None:  # noqa: N802
-        """autobahn: a frame is complete."""
-
-    def onMessageEnd(self) -> None:  # noqa: N802
-        """autobahn: the message is complete."""
-        message, self._message = self._message, b""
-        if not self.failedByMe and self.inbox is not None:
-            if self.message_is_binary:
-                self.inbox.put_nowait({"type": "websocket.receive", "bytes": bytes(message)})
-            else:
-                self.inbox.put_nowait({"type": "websocket.receive", "text": message.decode()})
-
-    def _pause_reading(self) -> None:
-        if not self.failedByMe:
-            self.transport.pauseProducing()
-
-    def _resume_reading(self) -> None:
-        self._hear()  # while nothing was read, nothing could be heard
-        self.transport.resumeProducing()
-
-    def _hear(self) -> None:
-        self._heard_at, self._asked_at = time.monotonic(), None
 
     # What goes out
 
@@ -159,7 +89,7 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
         """autobahn: everything that is written passes here."""
-        if self.outbox.waiting() > self.limits.unsent_bytes:
+        if self.outbox.overflows(self.limits.unsent_bytes):
             self.cut_off("more waits to be written than is allowed")
             return
         self.outbox.wrote(len(data))
@@ -171,22 +101,6 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
             logger.info("%r is cut off: %s", self, reason)
             self.wasNotCleanReason = reason
             self.transport.abortConnection()
-
-    def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
-        """autobahn: the peer broke the protocol. Say so in a close frame and a FIN, and read on so that it arrives.
-
-        A close with unread data would be a reset, which may overtake the frame. autobahn's two ways are to drop at
-        once, without a frame, or (failByDrop=False) to go on parsing garbage, which may hoard it.
-        """
-        if self.failedByMe or self.state == self.STATE_CLOSED:
-            return
-        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
-        self.failedByMe = True
-        self.data = b""
-        self.transport.loseWriteConnection()
-        self._resume_reading()
-        if self.inbox is not None:
-            self.inbox.finish(code)
 
     # The end
 
@@ -203,44 +117,33 @@ class WebSocketProtocol(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
 
     def check_timeouts(self) -> None:
         """The server's tick."""
-        now, beat = time.monotonic(), self.limits.heartbeat_seconds
         if not self.transport.connected:
             return
-        if self.outbox.stalled_for(now) >= 2 * beat:
+        now = time.monotonic()
+        if self.outbox.stalled_for(now) >= 2 * self.limits.heartbeat_seconds:
             self.cut_off("the peer takes nothing")
         elif self.state == self.STATE_CONNECTING:
             if now - self.opened_at > self.limits.connect_seconds and hasattr(self, "handshake_deferred"):
                 self.serverReject()
-        elif self.inbox is not None and self.inbox.paused:
-            self._check_paused(self.inbox)
-            self._ping(now)
-        elif self._asked_at is not None and now - self._asked_at >= 2 * beat:
-            self.cut_off("the peer is silent")
-        else:
-            self._ping(now)
-
-    def excuse(self, seconds: float) -> None:
-        """The whole process stood still for so long: the peer could not be heard."""
-        if self._asked_at is not None:
-            self._asked_at += seconds
-
-    def _ping(self, now: float) -> None:
-        """Ping a silent peer, but not one that has still to take what was sent before: the answer would come late.
-
-        Also while nothing is read: a dead peer's kernel does not acknowledge the ping, and TCP_USER_TIMEOUT strikes.
-        """
-        if now - max(self._heard_at, self._pinged_at) >= self.limits.heartbeat_seconds and not self.outbox.unsent():
-            self._pinged_at = now
-            self._asked_at = self._asked_at or now
+        elif reason := self._why_gone(now):
+            self.cut_off(reason)
+        elif self.liveness.ping_due(now, self.outbox.unsent()):
+            # Also while nothing is read: a dead peer's kernel does not acknowledge it, and TCP_USER_TIMEOUT strikes.
             self.sendPing()
 
-    def _check_paused(self, inbox: Inbox) -> None:
-        """The peer may have gone while nothing is read, and the application may never read again."""
-        if self._hung_up_at is None:
-            if hung_up(self.transport.getHandle()):
-                self._hung_up_at = time.time()
-        elif time.time() - max(self._hung_up_at, inbox.taken_at) > self.limits.application_seconds:
-            self.cut_off("the peer is gone and the application does not read")
+    def _why_gone(self, now: float) -> str:
+        if self.inbox is not None and self.inbox.paused:
+            sock, patience = self.transport.getHandle(), self.limits.application_seconds
+            if self.liveness.abandoned(now, partial(hung_up, sock), self.inbox.taken_at, patience):
+                return "the peer is gone and the application does not read"
+        elif self.liveness.silent(now):
+            return "the peer is silent"
+        return ""
+
+    def excuse(self, seconds: float) -> None:
+        """This process stood still for so long, and cannot blame the peer for it."""
+        self.liveness.excuse(seconds)
+        self.outbox.excuse(seconds)
 
     def shut_down(self, code: int) -> None:
         """The server stops: tell the peer and the application."""

@@ -117,6 +117,17 @@ def test_a_client_that_goes_on_after_the_close_frame_is_cut_off(tmp_path: Path) 
         assert not pushing.is_alive()
 
 
+def test_the_close_frame_follows_what_was_still_to_be_sent(tmp_path: Path) -> None:
+    """The application is in the middle of 20 MiB when the client breaks the protocol."""
+    with serving(tmp_path) as served, Raw(served.port, "/ws/large/a") as ws:
+        wait_until(lambda: served.get("/sockets")["a"]["waiting"] > 1 << 20, PATIENCE)
+        ws.send(TEXT, b"plain", masked=False)
+        served.wait_record("a", disconnect=1002, ended="returned")
+        opcode, text = ws.receive()
+        assert (opcode, len(text)) == (TEXT, 20 << 20)
+        assert_closed(ws, 1002)
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4429])
 def test_the_application_closes_with_any_code(served: Served, code: int) -> None:
     with Raw(served.port, f"/ws/close/{code}") as ws:
