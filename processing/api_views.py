@@ -1,11 +1,12 @@
 """The HTTP API of jobs. What is another's is 404."""
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from ninja import Query, Router
+from ninja import Router
+from pydantic import Field
 
 from processing import access, downloads, events, services
 from processing.errors import NotFound
@@ -26,7 +27,7 @@ def list_jobs(
     request: HttpRequest,
     state: JobState | None = None,
     before: uuid.UUID | None = None,
-    limit: int = Query(50, ge=1, le=200),
+    limit: Annotated[int, Field(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """One's own jobs, newest first, each as `job.state`; `next` is the `before` of the next page."""
     found = services.listing(access.of_request(request), state=state or "", before=before, limit=limit)
@@ -41,7 +42,7 @@ def one_job(request: HttpRequest, job_id: uuid.UUID) -> dict[str, Any]:
 
 
 @router.get("jobs/{uuid:job_id}/events")
-def job_events(request: HttpRequest, job_id: uuid.UUID, after: int = Query(0, ge=0)) -> dict[str, Any]:
+def job_events(request: HttpRequest, job_id: uuid.UUID, after: Annotated[int, Field(ge=0)] = 0) -> dict[str, Any]:
     """The durable events after `after`, at most 500; ask again after the last one's seq for more."""
     return {"events": events.replay(_job(request, job_id).pk, after)}
 

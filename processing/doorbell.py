@@ -1,6 +1,6 @@
 """Hints over the channel layer: a lost one costs time and nothing else, so a failed one is logged and forgotten.
 
-Groups: QUEUE_GROUP of a queue wakes workers, WORKERS reaches all of them, `job_group(id)` reaches the sockets that follow.
+Groups: `queue_group` wakes the workers of a queue, WORKERS reaches all workers, `job_group` the sockets that follow.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+Sending = Callable[[str, dict[str, Any]], Coroutine[Any, Any, bool]]
 
 WORKERS = "headrace.workers"
 SECONDS = 5.0
@@ -59,7 +61,7 @@ def ring_channel(channel: str, message: dict[str, Any]) -> None:
     _from_thread(send, channel, message)
 
 
-def _from_thread(sending: Callable[[str, dict[str, Any]], Coroutine[Any, Any, bool]], to: str, message: dict[str, Any]) -> None:
+def _from_thread(sending: Sending, to: str, message: dict[str, Any]) -> None:
     loop = _loop
     if loop is not None and loop.is_running():
         asyncio.run_coroutine_threadsafe(sending(to, message), loop)

@@ -46,7 +46,7 @@ class Grown(AsyncWebsocketConsumer):  # type: ignore[misc]
 def main() -> None:
     """Serve until SIGTERM."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    paths: Any = [re_path("^sink$", Sink.as_asgi()), re_path("^grown$", Grown.as_asgi())]  # type: ignore[arg-type]
+    paths: Any = [re_path("^sink$", Sink.as_asgi()), re_path("^grown$", Grown.as_asgi())]
     sys.exit(
         serve(
             URLRouter(paths),
