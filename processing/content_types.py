@@ -5,6 +5,7 @@ import mimetypes
 _TYPES = mimetypes.MimeTypes()
 for _extension, _kind in {
     ".avif": "image/avif",
+    ".epub": "application/epub+zip",
     ".geojson": "application/geo+json",
     ".heic": "image/heic",
     ".jsonl": "application/jsonl",

@@ -17,7 +17,11 @@ _BOMS = (
 )
 _FEW = 4
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_ODD_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[\xa1-\xbf\xd7\xf7](?=[^\W\d_])|[\x81\x8d\x8f\x90\x9d]")
+_ODD_IN_A_WORD = re.compile(
+    r"(?<=[^\W\d_])[\xa1-\xbf\xd7\xf7](?=[^\W\d_])"  # a sign between two letters
+    r"|(?<=[^\W\d_]{3})[\xa5\xaf\xb3\xb9\xbc\xbe\xbf]"  # after three, where it is no unit: a Polish l or z
+    r"|[\x81\x8d\x8f\x90\x9d]"  # no character at all
+)
 _HIGH_BYTES = bytes(range(7))  # of UTF-16 in Latin, Greek, Cyrillic, Armenian, Hebrew and Arabic letters
 
 
