@@ -5,7 +5,7 @@ import { isFinal } from "./headrace/job.js";
 import { Jobs } from "./headrace/jobs.js";
 import { ask } from "./page/api.js";
 import { drawArtifacts } from "./page/artifacts.js";
-import { byId, h, setText } from "./page/dom.js";
+import { byId, h, setBar, setText } from "./page/dom.js";
 import { ProcessorForm } from "./page/form.js";
 import { between, count, safeName } from "./page/format.js";
 import { Item } from "./page/item.js";
@@ -64,7 +64,7 @@ function drawBars(words) {
   const bars = byId("bars");
   bars.hidden = isFinal(job);
   bars.className = ["bars", "job-bars", words.working && "working", words.work === null && "unknown"].filter(Boolean).join(" ");
-  byId("bar-work").style.width = `${(words.work ?? 1) * 100}%`;
+  setBar(byId("bar-work"), words.work ?? 1);
 }
 
 function drawReason() {

@@ -2,7 +2,7 @@
 /** The history: the server has drawn the rows, the socket keeps those alive that have not ended. */
 import { connect } from "./headrace/connection.js";
 import { Jobs } from "./headrace/jobs.js";
-import { h, setText } from "./page/dom.js";
+import { h, setBar, setText } from "./page/dom.js";
 import { Item } from "./page/item.js";
 import { sleepInBackForwardCache } from "./page/presence.js";
 import { describe } from "./page/words.js";
@@ -44,7 +44,7 @@ if (rows.length > 0) {
     bars.hidden = !words.working;
     bars.className = ["bars", words.working && "working", words.work === null && "unknown"].filter(Boolean).join(" ");
     const [, work] = /** @type {NodeListOf<HTMLElement>} */ (bars.querySelectorAll("u"));
-    work.style.width = `${(words.work ?? 1) * 100}%`;
+    setBar(work, words.work ?? 1);
     const parts = words.detail.flatMap((part, at) => {
       const node = part.strong ? h("b", {}, part.text) : part.text;
       return at > 0 ? [" · ", node] : [node];

@@ -62,6 +62,16 @@ export function setText(node, text) {
 }
 
 /**
+ * How far a bar has come.
+ *
+ * @param {HTMLElement} bar
+ * @param {number} part 0..1
+ */
+export function setBar(bar, part) {
+  bar.style.translate = `${((part - 1) * 100).toFixed(1)}%`;
+}
+
+/**
  * The element with this id, which the page's template has.
  *
  * @param {string} id

@@ -40,13 +40,14 @@ export function bytes(value) {
 }
 
 /**
- * 18 of 50 MB: both in the unit of the whole.
+ * 18 of 50 MB, 300 MB of 1.2 GB.
  *
  * @param {number} done
  * @param {number} total
  */
 export function bytesOf(done, total) {
   const unit = unitOf(total);
+  if (done > 0 && unitOf(done) < unit) return `${bytes(done)} of ${bytes(total)}`;
   return `${inUnit(done, unit, 9.95)} of ${inUnit(total, unit, 9.95)} ${UNITS[unit]}`;
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { isFinal } from "../headrace/job.js";
-import { button, h, iconButton, setText } from "./dom.js";
+import { button, h, iconButton, setBar, setText } from "./dom.js";
 import { kind, safeName } from "./format.js";
 import { LogPanel } from "./log.js";
 import { thumbnail } from "./thumbnail.js";
@@ -78,8 +78,8 @@ export class Row {
   #bars(words) {
     const unknown = words.work === null;
     this.bars.className = ["bars", words.tone, words.working && "working", unknown && "unknown"].filter(Boolean).join(" ");
-    this.upload.style.width = `${(words.upload * 100).toFixed(1)}%`;
-    this.work.style.width = `${((words.work ?? 1) * 100).toFixed(1)}%`;
+    setBar(this.upload, words.upload);
+    setBar(this.work, words.work ?? 1);
   }
 
   /** @param {Words} words */
@@ -154,7 +154,8 @@ export class Row {
     if (phase === "upload-failed") return [this.#uploadFailure(message)];
     const notes = note ? [h("p", { class: "reason warn", role: "status" }, note)] : [];
     if (phase !== "choose") return notes;
-    const choose = button(`Choose ${this.shown}`, () => this.#store.chooseAgain(this.#item));
+    const choose = button("Choose file", () => this.#store.chooseAgain(this.#item));
+    choose.setAttribute("aria-label", `Choose file ${this.shown}`);
     return [...notes, h("div", { class: "buttons" }, choose)];
   }
 

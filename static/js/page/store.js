@@ -15,6 +15,9 @@ import * as memory from "./memory.js";
  * @typedef {import("./item.js").Unfinished} Unfinished
  */
 
+/** So many files are begun before the page may breathe. */
+const AT_ONCE = 25;
+
 /** The list of files and what can be done with them. Events: `added` (items), `removed` (item), `change` (item). */
 export class Store extends Emitter {
   /** @type {Item[]} newest addition first */
@@ -50,13 +53,16 @@ export class Store extends Emitter {
    * @param {File[]} files
    * @param {{processor?: string, params?: Record<string, unknown>}} choice
    */
-  add(files, choice) {
+  async add(files, choice) {
     if (this.wanted && files.length === 1 && this.#continueWanted(files[0])) return;
     this.wanted = null;
     const fresh = files.filter((file) => !this.#continue(file)).map((file) => this.#make(file, choice));
     this.items = [...fresh, ...this.items];
     this.emit("added", fresh);
-    for (const item of fresh) this.#begin(item);
+    for (const [at, item] of fresh.entries()) {
+      if (at % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
+      if (this.items.includes(item)) this.#begin(item);
+    }
   }
 
   /**
