@@ -7,20 +7,18 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 
 from processing import access
-from processing import services as jobs
 from processing.access import Principal
-from processing.models import Job
 from processing.registry import registry
 from processing.threads import in_db
 from uploads import requests, services
-from uploads.errors import Forbidden, HeadraceError, Internal
+from uploads.errors import Forbidden, HeadraceError
 from uploads.flow import Limits
-from uploads.follower import Follower, state
+from uploads.follower import Follower
+from uploads.jobdesk import JobDesk
 from uploads.mailbox import Mailbox
 from uploads.protocol import UploadProtocol
 from uploads.services import Held, Wanted
@@ -30,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 PENDING_BYTES = 4 << 20
 """Received and not yet stored, over all refs: above it nothing more is read from the socket."""
+
+QUESTIONS = 16
+"""Requests about jobs that one socket may have under way: while there are more, nothing more is read from it."""
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -48,11 +49,13 @@ class Session:
         self.mailbox = Mailbox(self._letter)
         self.follower = Follower(self.mailbox, self.protocol, self.flush)
         self.now = time.monotonic
+        self._desk = JobDesk(self.protocol, self.mailbox, self.follower, self.flush)
         self.closed = False
         self._send = send
         self._sending = asyncio.Lock()
         self._principal = access.NOBODY
         self._transfers: dict[int, Transfer] = {}
+        self._asking = asyncio.Semaphore(QUESTIONS)
         self._errands: set[asyncio.Task[None]] = set()
         self._pending = 0
         self._room = asyncio.Event()
@@ -149,8 +152,15 @@ class Session:
             elif isinstance(request, requests.Authenticate):
                 await self._authenticate(request.token)
             else:
-                self._errand(self._guarded(request))
+                await self._asking.acquire()
+                self._errand(self._ask(request))
         await self.flush()
+
+    async def _ask(self, request: requests.Request) -> None:
+        try:
+            await self._desk.serve(self._principal, request)
+        finally:
+            self._asking.release()
 
     def _taker(self, request: requests.Open | requests.Resume) -> Callable[[str], Held]:
         if isinstance(request, requests.Resume):
@@ -186,44 +196,6 @@ class Session:
         self._principal = principal
         user = principal.username or None
         self.protocol.welcome(user, registry().describe(), settings.HEADRACE.heartbeat_seconds)
-
-    async def _guarded(self, request: requests.Request) -> None:
-        job_id = getattr(request, "job", None)
-        try:
-            await self._about_jobs(request)
-        except HeadraceError as error:
-            self.protocol.failed(None, error, job=job_id)
-        except Exception:
-            logger.exception("%s", type(request).__name__)
-            self.protocol.failed(None, Internal(), job=job_id)
-        await self.flush()
-
-    async def _about_jobs(self, request: requests.Request) -> None:
-        match request:
-            case requests.Subscribe(job=job_id, token=token):
-                job = await self._find(job_id, token)
-                await self.follower.follow(job, with_state=True)
-            case requests.Unsubscribe(job=job_id):
-                await self.follower.forget(job_id)
-            case requests.CancelJob(job=job_id, token=token):
-                await in_db(jobs.request_cancel, await self._find(job_id, token))
-            case requests.RetryJob(job=job_id, token=token):
-                old = await self._find(job_id, token)
-                await self._answer(await in_db(jobs.retry, old, reply_channel=await self.mailbox.name()))
-            case requests.CreateJob(upload=upload_id, processor=processor, params=params, token=token):
-                upload = await in_db(services.find, self._principal, upload_id, token)
-                channel = await self.mailbox.name()
-                await self._answer(await in_db(services.create_job, upload, processor, params, channel))
-            case requests.DeleteUpload(upload=upload_id, token=token):
-                upload = await in_db(services.find, self._principal, upload_id, token)
-                await in_db(services.delete, upload)
-                self.protocol.deleted(upload_id)
-
-    async def _find(self, job_id: UUID, token: str | None) -> Job:
-        return await in_db(jobs.find, self._principal, job_id, token)
-
-    async def _answer(self, job: Job) -> None:
-        self.protocol.job_state(await in_db(state, job.pk))
 
     # -- the channel layer and the clock
 
