@@ -43,10 +43,11 @@ class Control:
 
     def send(self, message: Message) -> None:
         """Report; waits while the worker is not reading, which is how it slows a flood. The values are strict JSON."""
+        held = None
         if message["type"] in ("result", "failed", "cancelled"):
-            self._held = None
+            held, self._held = self._held, None
         with self._sending:
-            self._socket.sendall(_line(message))
+            self._socket.sendall((_line(held) if held is not None else b"") + _line(message))
 
     def progress(self, message: Message) -> None:
         """Report progress now, or, if the last is too new, a little later: then only the newest of them."""

@@ -158,11 +158,12 @@ class Slot:
 
     async def close(self) -> None:
         """End the children."""
+        children: list[object] = [self._child, self._with_django]
         if self._successor is not None:
             self._successor.cancel()
-            await asyncio.gather(self._successor, return_exceptions=True)
-        for child in (self._child, self._with_django):
-            if child is not None:
+            children += await asyncio.gather(self._successor, return_exceptions=True)
+        for child in children:
+            if isinstance(child, Child):
                 await child.kill()
 
     async def _one(self, claimed: Claimed) -> Claimed | None:
