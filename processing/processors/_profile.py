@@ -11,7 +11,7 @@ from itertools import compress
 from typing import Any
 
 from processing.api import Step
-from processing.processors._duck import Connection, Rows, watched
+from processing.processors._duck import Connection, watched
 
 BUCKETS = 10
 EXACT_ROWS = 5_000_000
@@ -110,7 +110,7 @@ def inferred(
     sql = f"SELECT {checks} FROM (SELECT {value} AS v FROM raw LIMIT {_SAMPLE}) WHERE v IS NOT NULL"
     ((_, *fits),) = yield from watched(connection, sql, message, at, at)
     for kind, condition, expression in compress(readings, fits):  # few are left: only they go over all rows
-        sql = f"SELECT count(v), coalesce(bool_and({condition}), true) FROM (SELECT {value} AS v FROM raw)"
+        sql = f"SELECT count(v), bool_and({condition}) FROM (SELECT {value} AS v FROM raw) WHERE v IS NOT NULL"
         ((count, fits_all),) = yield from watched(connection, sql, message, at, at)
         if not count:
             return Column(name, text, "empty")
@@ -150,47 +150,52 @@ def described(
 def _histogram(
     connection: Connection, column: Column, message: str, at: float
 ) -> Generator[Step, None, list[dict[str, Any]] | None]:
-    """Ten buckets of equal width, each from its first value up to the next one's; null where nothing is finite."""
-    timed = column.type in ("date", "timestamp")
-    number = f"epoch({column.value})" if timed else f"CAST({column.value} AS DOUBLE)"
-    tested = f"CAST({column.value} AS TIMESTAMP)" if timed else number
-    source = f"(SELECT {number} AS x FROM raw WHERE isfinite({tested}))"
-    bounds: Rows = yield from watched(connection, f"SELECT min(x), max(x) FROM {source}", message, at, at)
-    low, high = bounds[0]
+    """At most ten buckets of equal width: `from` included, `to` only in the last. Null where nothing is finite."""
+    value, kind = column.value, column.type
+    number = {
+        "integer": value,
+        "number": f"CAST({value} AS DOUBLE)",
+        "date": f"TRY_CAST(epoch({value}) / 86400 AS BIGINT)",
+        "timestamp": f"epoch({value})",
+    }[kind]
+    finite = {"integer": "true", "number": f"isfinite({number})", "date": f"isfinite({value})"}
+    where = finite.get(kind, f"isfinite(CAST({value} AS TIMESTAMP))")
+    source = f"(SELECT {number} AS x FROM raw WHERE {where})"
+    ((low, high),) = yield from watched(connection, f"SELECT min(x), max(x) FROM {source}", message, at, at)
     if low is None:
         return None
-    edges = _edges(low, high, column.type)
-    first, width = edges[0], edges[1] - edges[0]
-    bucket = f"least(greatest(floor(x / {width!r} - {first / width!r}), 0), {len(edges) - 2})"
-    sql = f"SELECT CAST({bucket} AS INTEGER) AS b, count(*) FROM {source} GROUP BY b"
+    edges = _whole_edges(low, high) if kind in ("integer", "date") else _real_edges(low, high)
+    bucket = " + ".join(["0", *(f"CAST(x >= {_literal(edge)} AS INTEGER)" for edge in edges[1:-1])])
+    sql = f"SELECT {bucket} AS b, count(*) FROM {source} WHERE x IS NOT NULL GROUP BY b"
     counts: dict[int, int] = dict((yield from watched(connection, sql, message, at, at)))
-    shown = [_shown(edge, column.type) for edge in edges]
+    shown = [_shown(edge, kind) for edge in edges]
     return [{"from": shown[i], "to": shown[i + 1], "count": counts.get(i, 0)} for i in range(len(edges) - 1)]
 
 
-def _edges(low: float, high: float, kind: str) -> list[float]:
-    """Where buckets begin and end. Whole numbers and days get whole edges, so that no bucket covers none of them."""
-    step = {"integer": 1.0, "date": 86_400.0}.get(kind)
-    if step:
-        width = max(step, math.ceil((high - low + step) / step / BUCKETS) * step)
-        count = max(1, min(BUCKETS, math.ceil((high - low + step) / width)))
-    else:
-        width = high / BUCKETS - low / BUCKETS
-        count = BUCKETS
-    if not width or low + width == low:
-        return [low, low + (step or 1.0) if low + (step or 1.0) > low else math.nextafter(low, math.inf)]
-    if step:
-        return [low + index * width for index in range(count + 1)]
-    return [low * (1 - index / count) + high * (index / count) for index in range(count + 1)]
+def _whole_edges(low: int, high: int) -> list[float]:
+    """Exact, so that no bucket covers no value at all."""
+    width = -(-(high - low + 1) // BUCKETS)
+    return [*range(low, high + 1, width), low + width * -(-(high - low + 1) // width)]
+
+
+def _real_edges(low: float, high: float) -> list[float]:
+    """Between two numbers, whatever their size; fewer where they are too close for ten."""
+    if low == high:
+        return [low, low + 1 if low + 1 > low else math.nextafter(low, math.inf)]
+    shares = [index / BUCKETS for index in range(BUCKETS + 1)]
+    return sorted({min(max(low * (1 - share) + high * share, low), high) for share in shares})
+
+
+def _literal(edge: float) -> str:
+    return str(edge) if isinstance(edge, int) else f"CAST('{edge!r}' AS DOUBLE)"
 
 
 def _shown(edge: float, kind: str) -> Any:
-    if kind == "integer":
-        return int(edge)
-    if kind == "number":
+    if kind in ("integer", "number"):
         return edge
     try:
-        moment = datetime.datetime.fromtimestamp(edge, datetime.UTC)
+        if kind == "date":
+            return (datetime.date(1970, 1, 1) + datetime.timedelta(days=edge)).isoformat()
+        return str(datetime.datetime.fromtimestamp(edge, datetime.UTC)).removesuffix("+00:00")
     except (OverflowError, ValueError, OSError):  # a year beyond 9999
         return None
-    return moment.date().isoformat() if kind == "date" else str(moment).removesuffix("+00:00")

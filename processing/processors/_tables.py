@@ -145,7 +145,7 @@ def _delimiter(head: str, named: str | None, whole: bool) -> str:
 def _rows(head: str, delimiter: str, whole: bool) -> list[list[str]]:
     """The first rows that are complete, without blank ones; as far as they can be read."""
     rows: list[list[str]] = []
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if row:
@@ -192,13 +192,14 @@ def bad_json_line(path: str) -> str:
 
 def unique_names(names: Sequence[str]) -> list[str]:
     """Names that a reader can tell apart: none empty, none twice (case does not matter), no control characters."""
-    taken: set[str] = set()
+    numbers: dict[str, int] = {}
     found = []
     for number, given in enumerate(names, 1):
         name = re.sub(r"[\x00-\x1f\x7f]+", " ", given).strip()[:200] or f"column {number}"
-        shown, count = name, 2
-        while shown.casefold() in taken:
-            shown, count = f"{name} ({count})", count + 1
-        taken.add(shown.casefold())
+        shown = name
+        while shown.casefold() in numbers:
+            numbers[name.casefold()] += 1
+            shown = f"{name} ({numbers[name.casefold()]})"
+        numbers[shown.casefold()] = 1
         found.append(shown)
     return found

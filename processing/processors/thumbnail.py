@@ -1,6 +1,7 @@
 """The processor `thumbnail`."""
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -52,17 +53,20 @@ def thumbnail(
     total = len(wanted) + 1
     yield Progress(0, total, "steps", "Reading the picture")
     with _opened(file) as image:
+        full = image.size
+        animated = _animated(image)
+        _decode(image, wanted[-1])  # before the EXIF block: for a PNG, Pillow decodes to find it, and may hide an error
         exif = summary(image)
-        width, height = image.size if exif["orientation"] < 5 else image.size[::-1]
+        width, height = full if exif["orientation"] < 5 else full[::-1]
         result = {
             "format": image.format,
             "mode": image.mode,
             "width": width,
             "height": height,
-            "animated": _animated(image),
+            "animated": animated,
             "exif": exif,
         }
-        picture = _decoded(image, wanted[-1], exif["orientation"])
+        picture = _upright(image, wanted[-1], exif["orientation"])
     copies = []
     for number, size in enumerate(wanted, 1):
         yield Progress(number, total, "steps", f"Making the copy of {size} pixels")
@@ -82,18 +86,17 @@ def _opened(file: File) -> Iterator["Image"]:
     with file.open() as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata
         try:
-            Image.MAX_IMAGE_PIXELS = None
-            image = _identified(stream)
-            width, height = image.size
-            if width * height > PIXELS:
-                raise ProcessorError(
-                    f"The picture has {width:,} x {height:,} pixels; at most {PIXELS // 10**6} million are taken."
-                )
-            Image.MAX_IMAGE_PIXELS = PIXELS // 2  # for pictures inside the picture; Pillow refuses twice its limit
-            yield image
+            Image.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow refuses twice as many, in a picture inside a picture too
+            yield _identified(stream)
         except UnidentifiedImageError:
             raise ProcessorError(
                 "This is no picture, or one of a kind that cannot be read, such as HEIC, SVG or EPS."
+            ) from None
+        except Image.DecompressionBombError as error:
+            count = re.search(r"\d+", str(error))
+            shown = f"{int(count[0]):,}" if count else "too many"
+            raise ProcessorError(
+                f"The picture has {shown} pixels; at most {PIXELS // 10**6} million are taken."
             ) from None
         finally:
             Image.MAX_IMAGE_PIXELS = before
@@ -106,7 +109,7 @@ def _identified(stream: BinaryIO) -> "Image":
     formats = [name for name in _FORMATS if name in Image.OPEN]  # not every Pillow was built with AVIF
     try:
         return Image.open(stream, formats=formats)
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, Image.DecompressionBombError):
         raise
     except _DAMAGED as error:
         raise ProcessorError("The picture is damaged: its first bytes make no sense.") from error
@@ -119,19 +122,21 @@ def _animated(image: "Image") -> bool:
         return False
 
 
-def _decoded(image: "Image", longest: int, orientation: int) -> "Image":
-    """The first frame as RGB or RGBA, upright, at least twice as large as wanted, without anything but its pixels."""
-    from PIL import Image
-
+def _decode(image: "Image", longest: int) -> None:
+    """Read the first frame's pixels, of a JPEG at a half, a quarter or an eighth where that is enough."""
     try:
-        image.draft("RGB", (2 * longest, 2 * longest))  # a JPEG may be decoded at a half, a quarter or an eighth
+        image.draft("RGB", (2 * longest, 2 * longest))
         image.load()
-    except Image.DecompressionBombError:
-        raise ProcessorError(f"The picture has more than {PIXELS // 10**6} million pixels.") from None
     except _DAMAGED as error:
         if "truncated" in str(error):
             raise ProcessorError("The picture is cut off: the file ends before the picture does.") from error
         raise ProcessorError("The picture is damaged and cannot be decoded.") from error
+
+
+def _upright(image: "Image", longest: int, orientation: int) -> "Image":
+    """RGB or RGBA of eight bits, turned, with nothing but its pixels, and not much larger than wanted."""
+    from PIL import Image
+
     factor = max(image.size) // (2 * longest)
     small = image.reduce(factor) if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "I", "F") else image
     coloured = _in_srgb(_in_eight_bits(small), image.info.get("icc_profile"))
