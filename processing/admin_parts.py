@@ -9,7 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.forms import CheckboxInput
+from django.forms import CheckboxInput, Media
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -27,9 +27,6 @@ LONG_NAME = 100
 
 Fact = tuple[str, str | SafeString]
 """A label and its value; plain strings are escaped by the template."""
-
-
-CHOOSE_ALL = format_html('<input type="checkbox" id="action-toggle" aria-label="{}">', "Choose all on this page")
 
 
 class Tool(NamedTuple):
@@ -98,6 +95,11 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.ALWAYS
 
+    @property
+    def media(self) -> Media:
+        """The one script of Django's that a list needs; the others, jQuery among them, are for forms."""
+        return Media(js=["admin/js/actions.js"])
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""
         return False
@@ -110,7 +112,6 @@ class ReadOnlyAdmin(ModelAdmin):
         """Never."""
         return False
 
-    @admin.display(description=CHOOSE_ALL)
     def action_checkbox(self, obj: Any) -> SafeString:
         """Django's puts the raw name into the label that screen readers speak."""
         label = f"Choose {self.heading(obj)[0]}"
