@@ -11,6 +11,9 @@ SMALL_READ = 1 << 14
 """Bytes asked of the socket at once where many small frames may lie: autobahn parses one read without a pause, and its
 work grows with the square of the read. LARGE_READ where a frame's header promised so much."""
 
+MANY_PIECES = 64
+"""From here on a message is gathered in one buffer: a list of one-byte fragments would take forty times their size."""
+
 
 class FrameReader(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
     """autobahn's callbacks on the way in."""
@@ -20,7 +23,7 @@ class FrameReader(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
     liveness: Liveness
     outbox: Outbox
     failedByMe: bool  # noqa: N815
-    _message: bytes | bytearray = b""
+    _message: list[bytes] | bytearray
 
     def cut_off(self, reason: str) -> None:
         """End the connection now."""
@@ -35,17 +38,17 @@ class FrameReader(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
             # RFC 6455, 4.1: nothing before the server's answer. autobahn would hoard it.
             self.cut_off("data before the handshake was answered")
             return
-        super().dataReceived(data)
+        self._dataReceived(data)  # what autobahn's dataReceived() does, but for composing a debug line each time
         if self.state == self.STATE_OPEN:
             frame = self.current_frame
             missing = frame.length - self.current_frame_masker.pointer() if frame else 0
             self.transport.bufferSize = min(LARGE_READ, max(SMALL_READ, missing))
 
     def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803
-        """autobahn: a message begins. It is gathered here, in one buffer: autobahn's list of fragments has no bound."""
+        """autobahn: a message begins. It is gathered here: autobahn's list of fragments has no bound."""
         self.message_is_binary = isBinary
         self.message_data_total_length = 0
-        self._message = b""
+        self._message = []
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
         """autobahn: a frame's header is read."""
@@ -57,23 +60,24 @@ class FrameReader(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
         """autobahn: a piece of a frame."""
         if self.failedByMe:
             return
-        if not self._message:
-            self._message = payload
-            return
-        if isinstance(self._message, bytes):
-            self._message = bytearray(self._message)
-        self._message += payload
+        if isinstance(self._message, bytearray):
+            self._message += payload
+        else:
+            self._message.append(payload)
+            if len(self._message) > MANY_PIECES:
+                self._message = bytearray().join(self._message)
 
     def onMessageFrameEnd(self) -> None:  # noqa: N802
         """autobahn: a frame is complete."""
 
     def onMessageEnd(self) -> None:  # noqa: N802
         """autobahn: the message is complete."""
-        message, self._message = self._message, b""
+        pieces, self._message = self._message, []
         if self.failedByMe or self.inbox is None:
             return
+        message = bytes(pieces) if isinstance(pieces, bytearray) else b"".join(pieces)
         if self.message_is_binary:
-            self.inbox.put_nowait({"type": "websocket.receive", "bytes": bytes(message)})
+            self.inbox.put_nowait({"type": "websocket.receive", "bytes": message})
         else:
             self.inbox.put_nowait({"type": "websocket.receive", "text": message.decode()})
 

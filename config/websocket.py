@@ -93,7 +93,7 @@ class WebSocketProtocol(FrameReader):
             self.cut_off("more waits to be written than is allowed")
             return
         self.outbox.wrote(len(data))
-        super().sendData(data, sync, chopsize)
+        self.transport.write(data)  # neither the server nor daphne asks autobahn for chopped or synchronous writes
 
     def cut_off(self, reason: str) -> None:
         """End the connection now, in whatever state it is. The application gets websocket.disconnect."""
