@@ -1,6 +1,8 @@
 """config/server.py: what a client can make the server hold, and what becomes of it when the client goes."""
 
+import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,19 @@ def test_a_client_that_answers_pings_stays(tmp_path: Path) -> None:
                 while reader.is_alive():
                     assert ws.receive() == (PING, b"")
                     ws.send(PONG)
+        ws.send(TEXT, b"still here")
+        assert ws.receive_other_than(PING) == (TEXT, b"still here")
+
+
+def test_a_server_that_stood_still_blames_nobody(tmp_path: Path) -> None:
+    beat = 1.5
+    with serving(tmp_path, heartbeat_seconds=beat) as served, Raw(served.port, "/ws/echo/a") as ws:
+        assert ws.receive() == (PING, b"")
+        served.process.send_signal(signal.SIGSTOP)
+        time.sleep(3 * beat)
+        served.process.send_signal(signal.SIGCONT)
+        assert served.get("/record/a")["disconnect"] is None  # it has ticked by now
+        ws.send(PONG)
         ws.send(TEXT, b"still here")
         assert ws.receive_other_than(PING) == (TEXT, b"still here")
 
