@@ -10,14 +10,13 @@ import math
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel
 
 from processing import parameters
-from processing.content_types import content_type_of
+from processing.content_types import content_type_of, covers, patterns
 from processing.jsonable import to_json
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_LENGTH = 100
-_PATTERN = re.compile(r"(\*|[a-z0-9][a-z0-9!#$&^_.+-]*)/(\*|[a-z0-9*][a-z0-9!#$&^_.+*-]*)")
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -147,7 +145,10 @@ F = TypeVar("F", bound=Function)
 
 @dataclass(frozen=True)
 class Processor:
-    """What `@processor` knows about a function. Times in seconds, memory in bytes."""
+    """What `@processor` knows about a function. Times in seconds, memory in bytes.
+
+    Raises ValueError for a name that is no slug and for limits of nothing.
+    """
 
     name: str
     title: str
@@ -163,10 +164,15 @@ class Processor:
     function: Function = field(repr=False)
     parameters: type[BaseModel] = field(repr=False)
 
+    def __post_init__(self) -> None:
+        _check_name("processor", self.name)
+        _check_name("queue", self.queue)
+        if self.max_attempts < 1 or self.time_limit <= 0 or self.memory_limit <= 0:
+            raise ValueError(f"Processor {self.name}: max_attempts, time_limit and memory_limit must be above 0")
+
     def takes(self, content_type: str) -> bool:
         """Whether `accepts` covers a content type; parameters such as `; charset=` and case do not matter."""
-        essence = content_type.partition(";")[0].strip().lower()
-        return any(fnmatchcase(essence, pattern) for pattern in self.accepts)
+        return covers(self.accepts, content_type)
 
     def steps(self, file: File, params: Mapping[str, Any]) -> Steps:
         """Run it over `file`: yields its steps, returns its result. Closing the generator closes the processor's own.
@@ -208,20 +214,13 @@ def processor(
     (`{"duckdb": "headrace[tables]"}`); where it is not, the processor is left out and a system check says why.
     Raises ValueError or TypeError with one sentence about what is wrong, at import.
     """
-    _check_name("processor", name)
-    _check_name("queue", queue)
-    patterns = _patterns(name, accepts)
-    if max_attempts < 1 or time_limit <= 0 or memory_limit <= 0:
-        raise ValueError(f"Processor {name}: max_attempts, time_limit and memory_limit must be above 0")
 
     def decorate(function: F) -> F:
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"Processor {name}: write `def`, not `async def`; it runs in a process of its own")
         found = Processor(
             name=name,
             title=title or name.replace("-", " ").capitalize(),
             description=_first_paragraph(function),
-            accepts=patterns,
+            accepts=patterns(name, accepts),
             queue=queue,
             max_attempts=max_attempts,
             time_limit=time_limit,
@@ -244,17 +243,6 @@ def _check_name(what: str, name: object) -> None:
             f"{name!r} cannot name a {what}: use lower-case letters and digits with single hyphens between them, "
             f"at most {_NAME_LENGTH} characters"
         )
-
-
-def _patterns(name: str, accepts: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(accepts, str):
-        raise TypeError(f'Processor {name}: accepts is a list: ["{accepts}"]')
-    patterns = tuple(pattern.lower() for pattern in accepts)
-    if wrong := [pattern for pattern in patterns if not _PATTERN.fullmatch(pattern)]:
-        raise ValueError(f"Processor {name}: {wrong[0]!r} is not a content type such as text/csv, image/* or */*")
-    if not patterns:
-        raise ValueError(f"Processor {name}: accepts is empty; it would take no file")
-    return patterns
 
 
 def _first_paragraph(function: Function) -> str:

@@ -1,8 +1,12 @@
-"""A content type from a file's name, the same on every machine (the system's own table is not read). Pure."""
+"""Content types: what a file's name stands for, the same on every machine, and what a processor accepts. Pure."""
 
 import mimetypes
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
-_TYPES = mimetypes.MimeTypes()
+_PATTERN = re.compile(r"(\*|[a-z0-9][a-z0-9!#$&^_.+-]*)/(\*|[a-z0-9*][a-z0-9!#$&^_.+*-]*)")
+_TYPES = mimetypes.MimeTypes()  # without the system's own table
 for _extension, _kind in {
     ".avif": "image/avif",
     ".epub": "application/epub+zip",
@@ -31,3 +35,21 @@ def content_type_of(name: str) -> str:
     """The type that a name's extension stands for, such as text/csv; an empty string where it says nothing."""
     kind, compression = _TYPES.guess_type(f"./{name}", strict=True)  # the dot: a name like `data:x` is no URL
     return _COMPRESSED.get(compression, "application/octet-stream") if compression else kind or ""
+
+
+def covers(accepted: Sequence[str], content_type: str) -> bool:
+    """Whether one of the patterns (`text/*`) covers a content type, whose case and parameters do not matter."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return any(fnmatchcase(essence, pattern) for pattern in accepted)
+
+
+def patterns(name: str, accepts: Sequence[str]) -> tuple[str, ...]:
+    """What the processor `name` accepts, in lower case. Raises ValueError or TypeError for what are no patterns."""
+    if isinstance(accepts, str):
+        raise TypeError(f'Processor {name}: accepts is a list: ["{accepts}"]')
+    found = tuple(pattern.lower() for pattern in accepts)
+    if wrong := [pattern for pattern in found if not _PATTERN.fullmatch(pattern)]:
+        raise ValueError(f"Processor {name}: {wrong[0]!r} is not a content type such as text/csv, image/* or */*")
+    if not found:
+        raise ValueError(f"Processor {name}: accepts is empty; it would take no file")
+    return found

@@ -40,8 +40,10 @@ class HasParameters(Protocol):
 def model_of(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     """The model of a function's keyword-only arguments; the first positional argument is the file.
 
-    Raises TypeError or ValueError with one sentence for arguments that cannot be parameters.
+    Raises TypeError or ValueError with one sentence for arguments that cannot be parameters, and for `async def`.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"Processor {name}: write `def`, not `async def`; it runs in a process of its own")
     given = list(inspect.signature(function).parameters.values())
     if not given or given[0].kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
         raise TypeError(

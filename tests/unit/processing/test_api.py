@@ -17,6 +17,9 @@ def known(function: Callable[..., Any]) -> Processor:
     return found
 
 
+def nothing(file: File) -> None: ...
+
+
 @processor("count-down", accepts=["text/*", "image/PNG"], requires={"json": "nothing"})
 def count_down(file: File, *, start: int = 3) -> Steps:
     """Count down, and
@@ -66,9 +69,9 @@ def test_everything_is_taken_by_default() -> None:
 @pytest.mark.parametrize("name", ["", "Word", "word_count", "-a", "a-", "a--b", "é", "a b", "../a", "a" * 101])
 def test_names_are_slugs(name: str) -> None:
     with pytest.raises(ValueError, match="lower-case letters and digits"):
-        processor(name)
+        processor(name)(nothing)
     with pytest.raises(ValueError, match="cannot name a queue"):
-        processor("fine", queue=name)
+        processor("fine", queue=name)(nothing)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_names_are_slugs(name: str) -> None:
 )
 def test_wrong_options_are_refused_at_import(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence):
-        processor("fine", **options)
+        processor("fine", **options)(nothing)
 
 
 def test_coroutines_are_refused() -> None:
