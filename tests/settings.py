@@ -4,16 +4,21 @@
 """
 
 import os
+import sys
 import tempfile
 
 for _name in [name for name in os.environ if name.startswith("HEADRACE_")]:
     del os.environ[_name]
 
-# Kept by name: the folder goes when the interpreter ends. Every xdist worker imports this anew and gets its own.
-_folder = tempfile.TemporaryDirectory(prefix="headrace-tests-")
+if "pytest" in sys.modules:
+    # Kept by name: the folder goes when the interpreter ends. Every xdist worker imports this anew and gets its own.
+    _folder = tempfile.TemporaryDirectory(prefix="headrace-tests-")
+    _var = _folder.name
+else:  # mypy's plugin reads the settings, and ends without cleaning up
+    _var = f"{tempfile.gettempdir()}/headrace-no-such-folder"
 
 os.environ |= {
-    "HEADRACE_VAR_DIR": _folder.name,
+    "HEADRACE_VAR_DIR": _var,
     "HEADRACE_SECRET_KEY": "for-tests-only-0123456789-abcdefghijklmnopqrstuvwxyz",
     "HEADRACE_DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
     "HEADRACE_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",

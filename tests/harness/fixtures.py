@@ -13,7 +13,7 @@ from tests.harness.process import alive, started
 from tests.harness.services import PostgresServer, RedisServer, postgres_server, redis_server
 from tests.harness.site import MakeSite, Site, collect_static, migrate
 
-__all__ = ["browser", "open_page", "page", "page_errors"]
+__all__ = ["MakeSite", "browser", "open_page", "page", "page_errors"]
 
 FOLDERS_WITH_A_MARKER = ("integration", "browser", "fault")
 
