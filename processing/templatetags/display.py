@@ -40,7 +40,7 @@ def tone(job: Job) -> str:
 @register.filter
 def kind(job: Job) -> str:
     """What stands in the place of a thumbnail: the ending of the name, else FILE. static/js/page/format.js agrees."""
-    ending = re.search(r"\.([A-Za-z0-9]{1,5})$", job.name)
+    ending = re.search(r"\.([A-Za-z0-9]{1,8})$", job.name)
     return ending[1][:4].upper() if ending else "FILE"
 
 

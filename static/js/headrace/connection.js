@@ -1,6 +1,7 @@
 // @ts-check
 import { backoff } from "./backoff.js";
 import { Emitter } from "./emitter.js";
+import { read } from "./messages.js";
 
 /**
  * @typedef {import("./types.d.ts").Message} Message
@@ -47,6 +48,7 @@ export class Connection extends Emitter {
   #heard = 0;
   #openedAt = 0;
   #asked = 0;
+  #askedAt = -1;
   #authed = false;
   /** @type {number | null} what `bye` asked for, in milliseconds */
   #after = null;
@@ -144,14 +146,8 @@ export class Connection extends Emitter {
   #receive(data) {
     this.#heard = Date.now();
     if (typeof data !== "string") return;
-    /** @type {Message} */
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      return;
-    }
-    if (typeof message?.type !== "string") return;
+    const message = read(data);
+    if (!message) return;
     if (message.type === "ping") this.#socket?.send(JSON.stringify({ type: "pong", id: message.id }));
     else if (message.type === "welcome") this.#welcomed(/** @type {Welcome} */ (message));
     else if (message.type === "bye") this.#after = Math.max(0, Number(message.retry_after_seconds) || 0) * 1000;
@@ -181,8 +177,9 @@ export class Connection extends Emitter {
       const socket = this.#socket;
       this.#down(1006);
       socket?.close();
-    } else if (quiet > beat && this.state === "open") {
+    } else if (quiet > beat && this.state === "open" && this.#askedAt < this.#heard) {
       this.#asked += 1;
+      this.#askedAt = Date.now();
       this.send({ type: "ping", id: this.#asked });
     }
   }

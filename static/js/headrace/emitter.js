@@ -24,7 +24,7 @@ export class Emitter {
       try {
         listener(detail);
       } catch (error) {
-        reportError(error);
+        (globalThis.reportError ?? console.error)(error);
       }
     }
   }

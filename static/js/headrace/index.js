@@ -18,6 +18,7 @@ export { connect, Connection } from "./connection.js";
 export { crc32, pack, parse } from "./frames.js";
 export { applyEvent, applyState, isFinal, newJob } from "./job.js";
 export { HeadraceError, Jobs } from "./jobs.js";
+export { read } from "./messages.js";
 export { UploadQueue } from "./queue.js";
 export { Upload } from "./upload.js";
 export { SendWindow } from "./window.js";

@@ -129,8 +129,8 @@ export function safeName(name) {
  * @param {string} [type]
  */
 export function kind(name, type = "") {
-  const ending = /\.([a-z0-9]{1,5})$/i.exec(name)?.[1] ?? "";
-  const word = ending || (/^[\w.-]+\/(?:x-|vnd\.)?([a-z0-9]{1,5})$/i.exec(type)?.[1] ?? "");
+  const ending = /\.([a-z0-9]{1,8})$/i.exec(name)?.[1] ?? "";
+  const word = ending || (/^[\w.-]+\/(?:x-|vnd\.)?([a-z0-9]{1,8})$/i.exec(type)?.[1] ?? "");
   return word.length > 4 ? word.slice(0, 4).toUpperCase() : word.toUpperCase() || "FILE";
 }
 

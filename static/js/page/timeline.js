@@ -68,7 +68,7 @@ function entryOf(moment, later, job) {
     case "started":
       return { title: `Started ${job.processor}`, note: joined(clock(at), attempt ? `attempt ${attempt}` : ""), tone: "" };
     case "retrying":
-      return { title: "Tried again", note: joined(clock(at), text), tone: "warn" };
+      return { title: "Tried again", note: joined(clock(at), text.replaceAll("_", " ")), tone: "warn" };
     case "succeeded":
     case "failed":
     case "cancelled":

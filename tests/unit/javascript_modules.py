@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-STATIC = Path(__file__).resolve().parents[3] / "static"
+STATIC = Path(__file__).resolve().parents[2] / "static"
 IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from\s+"(\.{1,2}/[^"]+)";', re.MULTILINE | re.DOTALL)
 
 
