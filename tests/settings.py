@@ -6,6 +6,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 for _name in [name for name in os.environ if name.startswith("HEADRACE_")]:
     del os.environ[_name]
@@ -15,7 +16,8 @@ if "pytest" in sys.modules:
     _folder = tempfile.TemporaryDirectory(prefix="headrace-tests-")
     _var = _folder.name
 else:  # mypy's plugin reads the settings, and ends without cleaning up
-    _var = f"{tempfile.gettempdir()}/headrace-no-such-folder"
+    _var = str(Path(__file__).parent.parent / ".mypy_cache" / "var")
+    Path(_var).mkdir(parents=True, exist_ok=True)
 
 os.environ |= {
     "HEADRACE_VAR_DIR": _var,
