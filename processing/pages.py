@@ -28,13 +28,15 @@ FILTERS = {
 def job_list(request: HttpRequest) -> HttpResponse:
     """One's own jobs, newest first, 50 a page: `?state=failed&page=2`. Nonsense in either is as if it were absent."""
     access.ensure_session(request)
-    own = Job.objects.owned_by(access.of_request(request).owner)
+    principal = access.of_request(request)
+    own = Job.objects.owned_by(principal.owner)
     state = _state(request.GET.get("state", ""))
     page = _page(request.GET.get("page", ""))
     first = (page - 1) * PAGE_ROWS
     chosen = own.filter(state=state) if state else own
     found = list(chosen.order_by("-created_at", "-pk")[first : first + PAGE_ROWS + 1])
     context = {
+        "keeps_history": bool(principal.owner),
         "jobs": found[:PAGE_ROWS],
         "filters": _filters(dict(own.order_by().values_list("state").annotate(Count("pk"))), state),
         "state": state,

@@ -6,6 +6,7 @@ import { dropAnywhere } from "./page/drop.js";
 import { ProcessorForm } from "./page/form.js";
 import { number } from "./page/format.js";
 import { FileList } from "./page/list.js";
+import { keepPlaces } from "./page/places.js";
 import { sleepInBackForwardCache, whenSessionEnds } from "./page/presence.js";
 import { clearFinished, restore } from "./page/restore.js";
 import { Results } from "./page/results.js";
@@ -98,6 +99,7 @@ store.on("added", (items) => {
 });
 store.on("removed", (item) => results.remove(item));
 connection.on("open", ({ processors }) => form.offer(processors));
+keepPlaces(store);
 addEventListener("beforeunload", (event) => {
   if (unfinished && connection.state === "open") event.preventDefault();
 });

@@ -48,13 +48,13 @@ export function newJob(id) {
 export const isFinal = (job) => FINAL.has(job.state);
 
 /**
- * Take a `job.state` in. It never moves `seen`: the events after it may still come.
+ * Take a `job.state` in, unless it is older than what is known. It never moves `seen`: its events may still come.
  *
  * @param {Job} job
  * @param {Message} message
  */
 export function applyState(job, message) {
-  if (message.seq < job.known || (isFinal(job) && !FINAL.has(message.state))) return;
+  if (message.seq < Math.max(job.known, job.seen) || (isFinal(job) && !FINAL.has(message.state))) return;
   job.known = message.seq;
   job.upload = message.upload ?? job.upload;
   job.processor = message.processor ?? job.processor;

@@ -14,6 +14,8 @@ import { drawValue } from "./value.js";
 
 const MOST = 6;
 const SMALL = { rows: 6, columns: 3, quiet: true };
+/** For a job that has no page of its own. */
+const LARGE = { rows: 100, columns: 12 };
 const WAIT = 250;
 
 /** "Results so far": beside the list, growing while the files are still being processed. */
@@ -76,7 +78,7 @@ export class Results {
     if (!same) part.element.replaceChildren(...drawPart(item, job));
     part.shown = now;
     const caption = part.element.querySelector(".caption");
-    if (caption) setText(caption, captionOf(job));
+    if (caption) setText(caption, captionOf(job, item.page ? SMALL.rows : LARGE.rows));
   }
 }
 
@@ -96,15 +98,15 @@ const best = (job) => (job.state === "succeeded" && (job.result ?? null) !== nul
 function drawPart(item, job) {
   const name = safeName(item.name);
   const value = best(job);
-  const pictures = job.artifacts.filter((one) => isPicture(one.content_type)).slice(0, 1);
-  const others = job.artifacts.filter((one) => !isPicture(one.content_type)).slice(0, 3);
-  const room = { ...SMALL, label: `Results of ${name}` };
+  const pictures = job.artifacts.filter((one) => isPicture(one.content_type)).slice(0, item.page ? 1 : 12);
+  const others = job.artifacts.filter((one) => !isPicture(one.content_type)).slice(0, item.page ? 3 : 100);
+  const room = { ...(item.page ? SMALL : LARGE), label: `Results of ${name}` };
   const title = item.page ? h("a", { href: item.page }, h("bdi", {}, name)) : h("bdi", {}, name);
   return [
     h("h3", { title: name }, title),
-    ...drawArtifacts(pictures, item.name),
-    value !== undefined && value !== null ? drawValue(shorter(value), room) : "",
-    ...drawArtifacts(others),
+    ...drawArtifacts(pictures, item.name, item.token),
+    value !== undefined && value !== null ? drawValue(item.page ? shorter(value) : value, room) : "",
+    ...drawArtifacts(others, "", item.token),
     h("p", { class: "caption" }),
   ].filter((node) => node instanceof Node);
 }
@@ -116,10 +118,15 @@ function shorter(value) {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null).slice(0, 8));
 }
 
-/** "first 6 of 2,812 rows, still growing" @param {Job} job */
-function captionOf(job) {
+/**
+ * "first 6 of 2,812 rows, still growing"
+ *
+ * @param {Job} job
+ * @param {number} most rows shown
+ */
+function captionOf(job, most) {
   const rows = rowCount(best(job));
-  const shown = rows !== null && rows > SMALL.rows ? `first ${SMALL.rows} of ${count(rows, "row")}` : "";
+  const shown = rows !== null && rows > most ? `first ${most} of ${count(rows, "row")}` : "";
   const state = job.state === "running" ? "still growing" : job.state === "failed" ? "kept from before it failed" : "";
   return [shown, state].filter(Boolean).join(", ");
 }

@@ -35,16 +35,27 @@ function source(item, before) {
   if (file && SHOWN.test(file.type) && file.size > 0 && file.size < LARGEST) return URL.createObjectURL(file);
   const pictures = (job?.artifacts ?? []).filter((one) => SHOWN.test(one.content_type) && one.size < 1_000_000);
   const [smallest] = pictures.sort((a, b) => a.size - b.size);
-  return smallest ? inline(smallest.url) : "";
+  return smallest ? inline(smallest.url, item.token) : "";
+}
+
+/**
+ * @param {string} url of an artifact
+ * @param {string | null} token the capability that opens it, where nobody owns it
+ */
+export function addressOf(url, token) {
+  const full = new URL(url, location.href);
+  if (token) full.searchParams.set("token", token);
+  return full;
 }
 
 /**
  * The address under which an artifact that is a picture may be shown.
  *
  * @param {string} url
+ * @param {string | null} token
  */
-export function inline(url) {
-  const full = new URL(url, location.href);
+export function inline(url, token) {
+  const full = addressOf(url, token);
   full.searchParams.set("inline", "1");
   return full.href;
 }

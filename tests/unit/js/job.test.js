@@ -88,6 +88,16 @@ test("an older state does not overtake a newer one", () => {
   assert.equal(job.state, "running");
 });
 
+test("a state that is older than the events is old", () => {
+  const job = after(event(1, "queued"), event(2, "started"), state("queued", 1, { ahead: 3 }));
+  assert.equal(job.state, "running");
+});
+
+test("a state of the same age adds what events do not tell", () => {
+  const job = after(event(1, "queued"), state("queued", 1, { ahead: 3, name: "a.csv" }));
+  assert.deepEqual([job.ahead, job.name], [3, "a.csv"]);
+});
+
 test("a log is kept in bounds, and says how much went", () => {
   const job = newJob("j");
   for (let seq = 1; seq <= 1005; seq += 1) applyEvent(job, event(seq, "log", { message: `${seq}` }));

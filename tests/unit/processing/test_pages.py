@@ -104,6 +104,10 @@ def test_an_empty_history_says_what_to_do(client: Client, ada: str) -> None:
     assert "Nothing has been processed yet." in text(client, "/jobs/")
 
 
+def test_without_an_owner_there_is_no_history(client: Client) -> None:
+    assert "Log in to have a history." in text(client, "/jobs/")
+
+
 def test_a_job_that_has_ended_is_not_followed_in_the_list(client: Client, ada: str) -> None:
     done, running = make(ada, state="succeeded"), make(ada, state="running")
     page = text(client, "/jobs/")
