@@ -77,7 +77,7 @@ class OpenRefs:
         return [self.detach(ref, Busy.code) for ref in stalled]
 
     def _widen(self, now: float) -> None:
-        """Give what others left to refs that cannot send a whole chunk: a client that waits for that has none to ack."""
+        """Give what others left to refs without room for a whole chunk: a client may wait for that."""
         for transfer in self.transfers.values():
             room = transfer.edge - transfer.received
             if transfer.may_send and room < min(self.limits.chunk_bytes, transfer.limit - transfer.received):
