@@ -1,5 +1,6 @@
 """Rows and people for the tests of the admin."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -59,3 +60,12 @@ def make_worker(host: str = "mill", *, silent: float = 0, **fields: Any) -> Work
     heard = timezone.now() - timedelta(seconds=silent)
     given = {"pid": 7, "slots": 2, "queues": ["default"], "started_at": heard, "heartbeat_at": heard}
     return Worker.objects.create(host=host, **given | fields)
+
+
+def body(response: Any) -> bytes:
+    """All of a streamed answer, which is an asynchronous iterator."""
+
+    async def read() -> bytes:
+        return b"".join([block async for block in response])
+
+    return asyncio.run(read())

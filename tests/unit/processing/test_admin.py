@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
-from django.test import AsyncClient, Client
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from processing.admin_parts import ACTION_LIMIT
 from processing.errors import Unauthorized
 from processing.lifecycle import JobState
 from processing.models import ApiToken, Artifact, Job, JobEvent
-from tests.unit.admin_rows import HOSTILE, make_job, make_upload, make_worker, staff
+from tests.unit.admin_rows import HOSTILE, body, make_job, make_upload, make_worker, staff
 from uploads.models import Upload
 
 pytestmark = pytest.mark.django_db
@@ -325,13 +325,10 @@ def artifact() -> Artifact:
     )
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_staff_download_what_a_job_made_as_an_attachment(artifact: Artifact, admin_user: User) -> None:
-    client = AsyncClient()
-    await client.aforce_login(admin_user)
-    response = await client.get(f"{JOBS}{artifact.job_id}/files/{artifact.pk}/")
+def test_staff_download_what_a_job_made_as_an_attachment(artifact: Artifact, admin_client: Client) -> None:
+    response = admin_client.get(f"{JOBS}{artifact.job_id}/files/{artifact.pk}/")
     assert response.status_code == 200
-    assert b"".join([block async for block in response]) == b"<script>alert(1)</script>"  # type: ignore[attr-defined]
+    assert body(response) == b"<script>alert(1)</script>"
     assert response.headers["Content-Disposition"].startswith("attachment")
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response.headers["Content-Security-Policy"]

@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
-from django.test import AsyncClient, Client
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from processing.lifecycle import JobState
-from tests.unit.admin_rows import HOSTILE, make_job, make_upload, staff
+from tests.unit.admin_rows import HOSTILE, body, make_job, make_upload, staff
 from uploads.models import Upload
 from uploads.sealing import source_of
 from uploads.store import ALIAS, store
@@ -134,16 +134,11 @@ def test_a_long_list_costs_as_many_queries_as_a_short_one(admin_client: Client) 
     assert few <= 16
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_the_file_comes_as_an_attachment_that_is_no_page(admin_user: User) -> None:
-    upload = await Upload.objects.acreate(
-        name="page.html", size=9, state=Upload.State.COMPLETE, content_type="text/html", expires_at=timezone.now()
-    )
+def test_the_file_comes_as_an_attachment_that_is_no_page(admin_client: Client) -> None:
+    upload = make_upload("page.html", size=9, content_type="text/html")
     storages[ALIAS].save(store().name(upload.pk), ContentFile(b"<script>1"))
-    client = AsyncClient()
-    await client.aforce_login(admin_user)
-    response = await client.get(f"{UPLOADS}{upload.pk}/file/")
-    assert b"".join([block async for block in response]) == b"<script>1"  # type: ignore[attr-defined]
+    response = admin_client.get(f"{UPLOADS}{upload.pk}/file/")
+    assert body(response) == b"<script>1"
     assert response.headers["Content-Type"] == "application/octet-stream"
     assert response.headers["Content-Disposition"].startswith("attachment")
 
