@@ -2,13 +2,18 @@
 
 import zlib
 
-from uploads.errors import BadOffset, ChecksumMismatch, HeadraceError, TooLarge
+from uploads import replies
+from uploads.errors import BadMessage, BadOffset, ChecksumMismatch, HeadraceError, TooLarge
 from uploads.flow import State, Transfer, Verdict
 from uploads.frames import CRC32, CRC32_AT, HEADER_BYTES, HEADER_WITH_CRC_BYTES, OFFSET, OFFSET_AT, REF
 from uploads.openrefs import OpenRefs
 from uploads.requests import Chunk, Ended, Request
 
 DROPPED_WINDOWS = 4
+
+STRAY = "Binary data must begin with the ref of an upload that is open: wait for upload.opened."
+STRAY_COST = 4096
+"""What a frame without a place counts at least (or a chunk): tiny ones must not be answered without end."""
 
 
 class Intake:
@@ -17,6 +22,7 @@ class Intake:
     def __init__(self, refs: OpenRefs) -> None:
         self._refs = refs
         self._stray_bytes = 0
+        self._told: tuple[int | None] | None = None
         self._chunk_bytes = refs.limits.chunk_bytes
         self._dropped_limit = DROPPED_WINDOWS * refs.limits.window_bytes
 
@@ -24,7 +30,7 @@ class Intake:
         """One frame. Gives a Chunk, an Ended, or nothing."""
         size = len(frame)
         if size < REF.size:
-            return self._shut(4400, "frame without a header")
+            return self._stray(None, size)
         ref: int = REF.unpack_from(frame)[0]
         transfer = self._refs.transfers.get(ref)
         if transfer is None or transfer.state is not State.RECEIVING:
@@ -44,6 +50,7 @@ class Intake:
             return self._drop(transfer, size, ChecksumMismatch(expected=transfer.received))
         transfer.accept(length, now)
         self._stray_bytes = 0
+        self._told = None
         if not transfer.may_send:
             self._refs.windows.settle(transfer)
         return [Chunk(ref, offset, payload)]
@@ -51,14 +58,23 @@ class Intake:
     def _out_of_place(self, ref: int, transfer: Transfer | None, size: int) -> list[Request]:
         """Data for a ref that is not receiving."""
         if transfer is not None:
-            if transfer.state is State.OPENING:
-                return self._shut(4400, "data before opened")
-            return self._drop(transfer, size)
+            return self._stray(ref, size) if transfer.state is State.OPENING else self._drop(transfer, size)
         if not self._refs.used.was_used(ref):
-            return self._shut(4400, "data for a ref never opened")
+            return self._stray(ref, size)
+        return self._count_stray(size)
+
+    def _stray(self, ref: int | None, size: int) -> list[Request]:
+        """Data that has no place here. It is told once for each ref in a row, so that a flood makes no flood back."""
+        if self._told != (ref,):
+            self._told = (ref,)
+            about = {} if ref is None else {"ref": ref}
+            self._refs.outbox.put(replies.error(BadMessage(STRAY, **about), ended=False))
+        return self._count_stray(max(size, min(STRAY_COST, self._chunk_bytes)))
+
+    def _count_stray(self, size: int) -> list[Request]:
         self._stray_bytes += size
         if self._stray_bytes > self._dropped_limit:
-            return self._shut(4429, "data for refs that have ended")
+            return self._shut(4429, "data that has no place")
         return []
 
     def _refuse(self, transfer: Transfer, verdict: Verdict, size: int, now: float) -> list[Request]:

@@ -226,10 +226,12 @@ async def test_malformed_text_is_answered_and_the_socket_lives(running: Running,
         await socket.expect("pong", id=1)
 
 
-async def test_binary_before_open_closes_4400(running: Running) -> None:
+@pytest.mark.parametrize("frame", [b"", b"abc", b"hello, is anybody there?", bytes(200_000)])
+async def test_binary_before_open_is_answered_and_the_socket_lives(running: Running, frame: bytes) -> None:
     async with wire.connect(running.ws_url) as socket:
-        await socket.chunk(3, 0, b"early")
-        await socket.expect_close(4400)
+        await socket.send_raw(frame)
+        assert (await socket.expect("error"))["code"] == "bad_message"
+        assert (await socket.upload(b"abc"))["size"] == 3
 
 
 async def test_an_oversized_frame_closes_1009(running: Running) -> None:

@@ -53,6 +53,7 @@ class Model(RuleBasedStateMachine):
         self.ended: set[int] = set()
         self.next_ref = 0
         self.stray = 0
+        self.told: tuple[int | None] | None = None
         self.close: int | None = None
 
     # -- reading what comes out
@@ -135,7 +136,19 @@ class Model(RuleBasedStateMachine):
             ref.received += length
             ref.dropping = False
             ref.dropped = self.stray = 0
+            self.told = None
             self._silence()
+
+    def _strayed(self, number: int | None, size: int) -> None:
+        """A frame that has no place was sent: told once in a row, and counted as a chunk at least."""
+        if self.told == (number,) or self.close:
+            self._silence()
+        else:
+            self._only("bad_message", number, ended=False)
+        self.told = (number,)
+        self.stray += max(size, SOME_LIMITS.chunk_bytes)
+        if self.stray > DROPPED_LIMIT:
+            self._shut(4429)
 
     def _dropped(self, ref: Ref, size: int, kind: str | None = None, number: int | None = None, **fields: Any) -> None:
         ref.dropped += size

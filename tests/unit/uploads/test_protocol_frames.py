@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.uploads.peer import Peer, frame
 from uploads.frames import pack_frame
+from uploads.intake import DROPPED_WINDOWS
 from uploads.jsontext import MAX_REF
 from uploads.requests import Chunk, Close, Ended
 
@@ -38,10 +39,12 @@ def test_files_interleave_on_one_socket(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])
-def test_a_frame_without_a_whole_ref_closes(peer: Peer, size: int) -> None:
+def test_a_frame_without_a_whole_ref_is_answered(peer: Peer, size: int) -> None:
     peer.open(0)
     assert peer.raw(bytes(size)) == []
-    assert peer.closed == 4400
+    assert peer.only()["code"] == "bad_message"
+    assert peer.send(0, 0, 10)
+    assert peer.closed is None
 
 
 @pytest.mark.parametrize(("crc", "size"), [(False, 4), (False, 11), (False, 12), (True, 12), (True, 16)])
@@ -61,19 +64,40 @@ def test_a_payload_is_at_most_a_chunk(crc: bool) -> None:
     assert peer.closed == 1009
 
 
-def test_data_before_opened_closes(peer: Peer) -> None:
+def test_data_before_opened_is_answered_and_the_socket_lives(peer: Peer) -> None:
+    assert peer.raw(b"hello") == []
+    assert peer.only()["code"] == "bad_message"
     peer.say("upload.open", ref=0, name="a", size=5)
     assert peer.send(0, 0, 5) == []
-    assert peer.closed == 4400
+    assert {"code": "bad_message", "ref": 0, "ended": False}.items() <= peer.only().items()
+    assert peer.closed is None
+
+
+def test_stray_data_is_told_once_in_a_row_and_a_flood_of_it_closes(peer: Peer) -> None:
+    peer.open(0)
+    for _ in range(3):
+        assert peer.send(7, 0, 10) == []
+    assert peer.only()["ref"] == 7
+    assert peer.send(0, 0, 10)
+    peer.send(7, 0, 10)
+    assert peer.only()["ref"] == 7
+    limits = peer.protocol._limits
+    answered = 0
+    while peer.closed is None:
+        peer.send(7 + answered % 2, 0, 1)
+        answered += len(peer.take())
+    assert peer.closed == 4429
+    assert answered <= DROPPED_WINDOWS * limits.window_bytes // limits.chunk_bytes + 1
 
 
 @pytest.mark.parametrize("ref", [0, 2, 4, 2**32 - 1])
-def test_data_for_a_ref_never_opened_closes(ref: int) -> None:
+def test_data_for_a_ref_never_opened_is_answered(ref: int) -> None:
     peer = Peer()
     peer.open(1)
     peer.open(3)
     assert peer.send(ref, 0, 5) == []
-    assert peer.closed == 4400
+    assert {"code": "bad_message", "ref": ref}.items() <= peer.only().items()
+    assert peer.closed is None
 
 
 def test_data_for_a_ref_that_has_ended_is_dropped(peer: Peer) -> None:

@@ -178,28 +178,26 @@ class Machine(Model):
                 if self.stray > DROPPED_LIMIT:
                     self._shut(4429)
 
-    @rule(chance=st.integers(0, 30), how=st.sampled_from(["short", "empty", "unknown", "early", "big"]))
+    @rule(how=st.sampled_from(["short", "unknown", "early"]))
+    def sends_what_has_no_place(self, how: str) -> None:
+        opening = self._pick(0, "opening")
+        if how == "short":
+            assert self.peer.raw(b"abc") == []
+            self._strayed(None, 3)
+        elif how == "unknown" or opening is not None:
+            number = self.next_ref + 7 if opening is None or how == "unknown" else opening
+            assert self.peer.send(number, 0, 5) == []
+            self._strayed(number, 17)
+
+    @rule(chance=st.integers(0, 30), how=st.sampled_from(["empty", "big"]))
     def breaks_the_frame(self, chance: int, how: str) -> None:
         """Seldom, because each ends the session."""
-        if chance:
+        receiving = self._pick(0, "receiving")
+        if chance or receiving is None:
             return
-        receiving, opening = self._pick(0, "receiving"), self._pick(0, "opening")
-        code: int | None = 4400
-        if how == "short":
-            self.peer.raw(b"abc")
-        elif how == "unknown":
-            self.peer.send(self.next_ref + 7, 0, 5)
-        elif how == "early" and opening is not None:
-            self.peer.send(opening, 0, 5)
-        elif how == "empty" and receiving is not None:
-            self.peer.send(receiving, self.refs[receiving].received, b"", crc=self.refs[receiving].crc)
-        elif how == "big" and receiving is not None:
-            self.peer.send(receiving, self.refs[receiving].received, 101, crc=self.refs[receiving].crc)
-            code = 1009
-        else:
-            code = None
-        if code is not None:
-            self._shut(code)
+        ref = self.refs[receiving]
+        self.peer.send(receiving, ref.received, b"" if how == "empty" else 101, crc=ref.crc)
+        self._shut(4400 if how == "empty" else 1009)
 
     # -- the consumer
 

@@ -267,9 +267,9 @@ def test_deleting_is_the_consumers(peer: Peer) -> None:
 def test_a_close_is_final(peer: Peer) -> None:
     peer.open()
     peer.say("upload.open", ref=1, name="b", size=1)
-    peer.send(9, 0, 1)
+    peer.raw(bytes(4))
     close = peer.protocol.close
-    assert close == Close(4400, "data for a ref never opened")
+    assert close == Close(4400, "frame without a payload")
     assert peer.say("ping") == []
     assert peer.send(0, 0, 10) == []
     assert peer.protocol.tick(peer.now + 1e6) == []
@@ -283,5 +283,5 @@ def test_a_close_is_final(peer: Peer) -> None:
 
 def test_what_was_said_before_a_close_is_still_sent(peer: Peer) -> None:
     peer.say("ping", id=1)
-    peer.send(9, 0, 1)
+    peer.raw(bytes(4))
     assert peer.take() == [{"type": "pong", "id": 1}]

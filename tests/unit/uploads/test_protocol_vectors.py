@@ -73,11 +73,19 @@ def test_a_frame_is_packed_and_read(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", cases("frames.json", "close"), ids=named)
-def test_what_is_no_frame_or_for_nobody_closes(case: Case) -> None:
+def test_what_is_no_frame_closes(case: Case) -> None:
     peer = open_all(case)
     assert peer.raw(bytes.fromhex(case["hex"])) == []
     assert peer.closed == case["close"]
     assert peer.take() == []
+
+
+@pytest.mark.parametrize("case", cases("frames.json", "answered"), ids=named)
+def test_what_has_no_ref_is_answered(case: Case) -> None:
+    peer = open_all(case)
+    assert peer.raw(bytes.fromhex(case["hex"])) == []
+    assert peer.only()["code"] == case["answered"]
+    assert peer.closed is None
 
 
 @pytest.mark.parametrize("case", cases("frames.json", "outcome"), ids=named)

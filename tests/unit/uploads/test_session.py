@@ -36,7 +36,7 @@ async def test_a_client_that_asks_faster_than_it_is_answered_is_read_no_further(
     async def slow(*_: object) -> None:
         await answer.wait()
 
-    session._desk.serve = slow  # type: ignore[method-assign]
+    session._desk.serve = slow  # type: ignore[method-assign, assignment]
     asking = asyncio.create_task(_ask_for_ever(session))
     await asyncio.sleep(0.05)
     assert not asking.done()
