@@ -143,21 +143,24 @@ class Process:
         """Stop it and all that it started. Returns what would have lived on by itself: [] is as it should be."""
         if self not in alive:
             return []
+        alive.remove(self)
+        try:
+            return self._stop()
+        finally:  # also when the test's time is up in the middle of it
+            for process in self.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._running().kill()
+            self._running().wait()
+
+    def _stop(self) -> list[str]:
         popen = self._running()
         self.children()
         popen.send_signal(signal.SIGCONT)
         popen.send_signal(self._stop_signal)
         if _wait_quietly(popen, self._stop_seconds):
-            left_behind = self._orphans()
-        else:
-            left_behind = [f"{popen.pid} itself, {self._stop_seconds:g} s after {self._stop_signal.name}"]
-        for process in self.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        popen.kill()
-        popen.wait()
-        alive.remove(self)
-        return left_behind
+            return self._orphans()
+        return [f"{popen.pid} itself, {self._stop_seconds:g} s after {self._stop_signal.name}"]
 
     def _orphans(self) -> list[str]:
         deadline = time.monotonic() + self._orphan_seconds
