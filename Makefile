@@ -19,7 +19,7 @@ help:
 	@echo 'make coverage   the tests that need no browser, with coverage: htmlcov/index.html'
 	@echo 'make fault      only the tests that kill, stop and flood'
 	@echo 'make bench      the benchmarks'
-	@echo 'make lock       make requirements/*.txt anew from pyproject.toml'
+	@echo 'make lock       make requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes the newest'
 	@echo 'make clean      remove .venv and every cache; var/ (your data) stays'
 
 # exec: the server is make's own child, so a signal to make reaches it and Ctrl-C leaves nothing behind.
@@ -48,7 +48,7 @@ coverage:
 	@sh requirements/install dev
 	@bash tests/install-services
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m 'not browser' $(ARGS)
+	$(BIN)/coverage run -m pytest -m 'not browser' --timeout 300 $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet
 	$(BIN)/coverage report
