@@ -282,6 +282,7 @@ def test_a_close_is_final(peer: Peer) -> None:
 
 
 def test_what_was_said_before_a_close_is_still_sent(peer: Peer) -> None:
+    peer.open(0)
     peer.say("ping", id=1)
     peer.raw(bytes(4))
     assert peer.take() == [{"type": "pong", "id": 1}]
