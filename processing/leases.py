@@ -1,8 +1,6 @@
 """What workers do to Job rows: claim, heartbeat, finish, release, requeue. All is fenced by (id, attempt, RUNNING).
 
-Leases are on the database's clock (`Now()`), so that a worker's own clock may be wrong. Claiming takes rows with FOR
-UPDATE SKIP LOCKED where the database has it; SQLite's transactions are IMMEDIATE (config/settings.py), so a claim is
-alone there.
+Leases are on the database's clock (`Now()`), so that a worker's own clock may be wrong.
 """
 
 import contextlib
@@ -15,11 +13,11 @@ from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from processing import doorbell, events, lifecycle
+from processing import claiming, doorbell, events, lifecycle
 from processing.errors import LostLease
 from processing.events import EventData, News
 from processing.lifecycle import JobState
@@ -81,34 +79,9 @@ def lease() -> Any:
 
 def claim(worker_id: uuid.UUID, queues: Sequence[str], limit: int) -> tuple[list[Job], list[News]]:
     """Take up to `limit` waiting jobs, best first; each gets a new attempt, a lease and its `started` event."""
-    waiting = Job.objects.filter(
-        state=JobState.QUEUED, cancel_requested_at=None, queue__in=queues, available_at__lte=Now()
-    ).order_by("-priority", "created_at")
-    if connection.features.has_select_for_update_skip_locked:
-        waiting = waiting.select_for_update(skip_locked=True, of=("self",))
-    elif limit < 1 or not waiting.exists():  # an idle SQLite worker takes no write lock
-        return [], []
     with transaction.atomic():
-        jobs = list(waiting[:limit])
-        if not jobs:
-            return [], []
-        taken = Job.objects.filter(pk__in=[job.pk for job in jobs], state=JobState.QUEUED).update(
-            state=JobState.RUNNING,
-            attempt=F("attempt") + 1,
-            charged=F("charged") + 1,
-            seq=F("seq") + 1,
-            worker=worker_id,
-            lease_until=lease(),
-            started_at=Now(),
-            progress=None,
-        )
-        if taken != len(jobs):
-            raise OperationalError("another worker claimed at the same time")  # never where transactions are IMMEDIATE
-        for job in jobs:
-            job.state = JobState.RUNNING
-            job.attempt, job.charged, job.seq = job.attempt + 1, job.charged + 1, job.seq + 1
-        news = events.write_each(jobs, "started")
-    return jobs, news
+        jobs = claiming.take(worker_id, queues, limit, settings.HEADRACE.lease_seconds)
+        return jobs, events.write_each(jobs, "started")
 
 
 def _these(running: Mapping[uuid.UUID, int]) -> Q:
