@@ -141,14 +141,19 @@ def test_a_yield_that_is_no_step_is_the_authors_mistake() -> None:
 
 def test_closing_the_steps_runs_the_processors_finally() -> None:
     ended = []
+    kept = []  # so that closing is what ends it, not the garbage collector
 
-    @processor("long")
-    def long(file: File) -> Steps:
+    def inner() -> Steps:
         try:
             while True:
                 yield Progress(1)
         finally:
             ended.append(True)
+
+    @processor("long")
+    def long(file: File) -> Steps:
+        kept.append(inner())
+        return kept[0]
 
     steps = known(long).steps(None, {})  # type: ignore[arg-type]
     next(steps)
