@@ -119,7 +119,7 @@ async def test_a_cut_upload_is_resumed_at_the_acked_offset() -> None:
 
 
 async def test_expect_fails_at_once_on_an_error_and_on_a_close() -> None:
-    async with served(Receiver()) as url, wire.connect(url) as client:
+    async with asyncio.timeout(10), served(Receiver()) as url, wire.connect(url) as client:
         await client.send("fail", ref=3)
         with pytest.raises(AssertionError, match=r"no upload\.stored(?s:.*)too_large"):
             await client.expect("upload.stored", timeout=30)
