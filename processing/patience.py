@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -17,8 +18,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_PAUSE = 2.0
-_NO_OUTAGE = ("no such table", "no such column")
-"""What SQLite calls an OperationalError and no waiting mends."""
 
 
 class TooLateError(Exception):
@@ -44,8 +43,8 @@ class Patience:
             try:
                 value = await in_db(func, *args, **kwargs)
             except (OperationalError, InterfaceError) as error:
-                if str(error).startswith(_NO_OUTAGE):
-                    raise
+                if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                    raise  # a wrong statement, a missing table: what SQLite calls so and no waiting mends
                 self._gone(error)
                 if deadline is not None and time.monotonic() + pause > deadline():
                     raise TooLateError(f"{type(error).__name__}: {error}") from error

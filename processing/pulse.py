@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from processing import chores, leases, presence
+from processing import chores, inputs, leases, presence
 from processing.attempt import Attempt, Why
 from processing.leases import Pulse
 from processing.slots import Desk
@@ -110,7 +110,8 @@ class Heart:
             await asyncio.sleep(LOST_SECONDS * _jitter())
 
     async def _do_chores(self) -> None:
-        for title, chore in {**chores.all_chores(), "forget old workers": presence.forget_old}.items():
+        own = {"forget old workers": presence.forget_old, "remove dead attempts' folders": inputs.remove_leftovers}
+        for title, chore in {**chores.all_chores(), **own}.items():
             try:
                 mended = await self._desk.database.call(chore)
             except Exception:
