@@ -37,14 +37,20 @@ async function take(files) {
   if (!choice) return;
   await restored;
   store.add(files, choice);
+  showList();
   listElement.focus({ preventScroll: true });
+}
+
+/** The greeting or the list; at once, because what is not shown cannot have the focus. */
+function showList() {
+  main.classList.toggle("empty", store.items.length === 0);
+  main.classList.toggle("two", store.items.length > 0);
 }
 
 /** What stands around the rows. */
 function drawn() {
   const { items, finished } = store;
-  main.classList.toggle("empty", items.length === 0);
-  main.classList.toggle("two", items.length > 0);
+  showList();
   summary.update(items.map((item) => item.phase(connection)));
   byId("rest").hidden = list.hidden <= 0;
   byId("rest-text").textContent = `Showing ${number(items.length - list.hidden)} of ${number(items.length)}, failures first`;

@@ -139,7 +139,7 @@ export class Item {
       left: sending ? this.sending.left(seconds, this.size ?? 0) : this.#workLeft(seconds),
       retryIn: retryAt ? Math.max(0, (retryAt - now) / 1000) : null,
       held: upload?.detached,
-      sealing: upload?.state === "finishing",
+      sealing: upload?.state === "finishing" && upload.offset >= upload.file.size,
       stopping: job?.cancelRequested,
       progress: job?.progress,
       took: between(job?.startedAt, job?.finishedAt),
