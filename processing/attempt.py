@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import logging
+import os
 import random
 import signal
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ class Attempt:
             "folder": str(self.prepared.folder),
             "source": "",
             "memory_bytes": processor.memory_limit,
-            "cpu_seconds": processor.time_limit * (settings.HEADRACE.concurrency + 1),
+            "cpu_seconds": processor.time_limit * (os.cpu_count() or 1),  # of all its threads together
         }
         last: Message | None = None
         async for message in child.run(order, self.prepared.take()):

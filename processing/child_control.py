@@ -35,7 +35,7 @@ class Control:
         self._progress_at = 0.0
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._ring, False)
-        threading.Thread(target=self._listen, name="headrace-control", daemon=True).start()
+        threading.Thread(target=self._listen_for_life, name="headrace-control", daemon=True).start()
 
     def next_order(self) -> tuple[Message, list[int]]:
         """Wait for what the worker wants next, and the descriptors that came with it."""
@@ -63,6 +63,16 @@ class Control:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._ring, b".")
 
+    def _listen_for_life(self) -> None:
+        try:
+            while True:
+                try:
+                    return self._listen()
+                except MemoryError:  # the job's own affair: it is told so in the main thread
+                    time.sleep(0.05)
+        finally:
+            os._exit(1)  # the worker is gone, or makes no sense; the guard ends what this process started
+
     def _listen(self) -> None:
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
@@ -79,7 +89,7 @@ class Control:
                 continue
             data, came, _, _ = socket.recv_fds(self._socket, _READ_BYTES, _DESCRIPTORS)
             if not data:
-                os._exit(1)  # the worker is gone; the guard ends what this process started
+                return
             descriptors += came
             *lines, unread = (unread + data).split(b"\n")
             for line in lines:

@@ -26,7 +26,9 @@ MESSAGE_BYTES = 64 << 10
 TEXT = 4000
 """Characters kept of one line of log, or of an error's message."""
 
-RESULT_FILE = "result.json"
+RESULT_NAME = "result.json"
+ARTIFACTS, RESULT = ".artifacts", ".result"
+"""What is ours in the job's folder, which is the processor's working and temporary folder too."""
 
 
 class _Refused(Exception):
@@ -71,7 +73,7 @@ def run(order: Order, registry: Registry, control: Control) -> Message:
 
 def _outcome(order: Order, registry: Registry, control: Control) -> Message:
     file = InputFile(
-        order.source, order.name, order.content_type, order.size, order.sha256, workdir=Path(order.folder, "files")
+        order.source, order.name, order.content_type, order.size, order.sha256, workdir=Path(order.folder, ARTIFACTS)
     )
     try:
         processor = registry.get(order.processor)
@@ -143,14 +145,14 @@ def _result(result: Any, file: InputFile) -> Message:
     except TypeError as error:
         raise _Refused("bad_result", str(error)) from error
     made = [
-        {"name": one.name, "content_type": one.content_type, "file": f"files/{one.path.name}", "is_result": False}
+        {"name": one.name, "content_type": one.content_type, "file": f"{ARTIFACTS}/{one.path.name}", "is_result": False}
         for one in file.artifacts
     ]
     if _json_bytes(value) > MESSAGE_BYTES:
-        place = file.workdir.parent / RESULT_FILE
+        place = file.workdir.parent / RESULT
         with place.open("x", encoding="utf-8") as stream:
             json.dump(value, stream, ensure_ascii=False)
-        made.append({"name": RESULT_FILE, "content_type": "application/json", "file": RESULT_FILE, "is_result": True})
+        made.append({"name": RESULT_NAME, "content_type": "application/json", "file": RESULT, "is_result": True})
         value = None
     return {"type": "result", "data": value, "artifacts": made}
 
@@ -174,11 +176,8 @@ def _json_bytes(value: Any) -> int:
 def _surroundings(folder: str) -> Iterator[None]:
     """The job's own folder as working directory and for temporary files; environment and all else as before, after."""
     environment = dict(os.environ)
-    files, temporary = Path(folder, "files"), Path(folder, "tmp")
-    files.mkdir(mode=0o700)
-    temporary.mkdir(mode=0o700)
-    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
-    os.chdir(temporary)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    os.chdir(folder)
     try:
         yield
     finally:

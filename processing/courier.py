@@ -8,7 +8,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from processing import events
 from processing.events import News
@@ -22,9 +22,10 @@ _ENDS = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class Courier:
-    """`post()` returns at once; each job's news goes out in order."""
+    """Made on the worker's loop. `post()` returns at once; each job's news goes out in order."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._waiting: dict[uuid.UUID, deque[News]] = {}
         self._carrying: dict[uuid.UUID, asyncio.Task[None]] = {}
 
@@ -38,6 +39,11 @@ class Courier:
                 _drop_one(line)
             if job_id not in self._carrying:
                 self._carrying[job_id] = asyncio.create_task(self._carry(job_id))
+
+    def post_from_thread(self, news: Sequence[News]) -> None:
+        """`post()` from another thread."""
+        if news:
+            self._loop.call_soon_threadsafe(self.post, news)
 
     async def settle(self, seconds: float) -> None:
         """Wait for what is under way, but not for long; then give the rest up."""

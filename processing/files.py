@@ -34,7 +34,8 @@ class ArtifactFile:
 class InputFile:
     """`processing.api.File` over a path or an open descriptor (which must stay open).
 
-    `workdir` is a private, empty folder: artifacts lie in it as 0, 1, ..., temporary files in its folder `scratch`.
+    `workdir` is a private folder, empty or still to be made: artifacts lie in it as 0, 1, ..., temporary files in its
+    folder `scratch`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class InputFile:
     def scratch(self) -> str:
         """A folder for temporary files, made on first use."""
         folder = self.workdir / "scratch"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return str(folder)
 
     @property
@@ -95,6 +96,7 @@ class InputFile:
         taken = {writer.shown.casefold() for writer in self._made if not writer.dropped}
         shown = distinct_name(safe_name(name), taken)
         guessed = content_type or content_type_of(shown) or "application/octet-stream"
+        self.workdir.mkdir(mode=0o700, exist_ok=True)
         writer = _ArtifactWriter(self.workdir / str(len(self._made)), shown, guessed)
         self._made.append(writer)
         return writer

@@ -14,7 +14,7 @@ from django.core.files.storage import InvalidStorageError, Storage, storages
 
 from processing.models import Job
 
-SPOOL = "input"
+SPOOL = ".input"
 """The file in the private folder that holds an input whose storage gives no real file."""
 
 _BLOCK = 1 << 20
@@ -58,7 +58,7 @@ def prepare(job: Job) -> Prepared:
     """Make the private folder, and open the input where that takes no copying. What goes wrong is in `error`."""
     folder = Path(settings.HEADRACE.var_dir, "work", f"{job.pk}-{job.attempt}")
     try:
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, parents=True)
         return Prepared(folder, _open(_storage(job), job.input_name))
     except (InputMissingError, OSError) as error:
         return Prepared(folder, error=error)
@@ -98,14 +98,10 @@ def _open(storage: Storage, name: str) -> int | None:
         raise InputMissingError from error
 
 
-def remove_empty(folder: Path) -> bool:
-    """Remove a private folder if nothing is in it, which is mostly so and quick; False where it must be `remove`d."""
-    try:
-        for part in ("files", "tmp", ""):
-            (folder / part).rmdir()
-    except OSError:
-        return False
-    return True
+def remove_empty(folder: Path) -> None:
+    """Remove a private folder if nothing is in it, which is mostly so."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove(folder: Path) -> None:

@@ -11,8 +11,8 @@ from django.conf import settings
 
 from processing import chores, inputs, leases, presence
 from processing.attempt import Attempt, Why
+from processing.desk import Desk
 from processing.leases import Pulse
-from processing.slots import Desk
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +59,7 @@ class Heart:
     async def _renew(self) -> None:
         attempts = dict(self._desk.running)
         progress = self._unsaved(attempts)
-        asked_at = time.monotonic()
-        pulse = await self._desk.database.call(_renew, self._desk, _numbers(attempts), progress)
+        pulse, asked_at = await self._desk.database.call(_renew, self._desk, _numbers(attempts), progress)
         for job_id, attempt in attempts.items():
             if job_id in pulse.lost:
                 self._lost(attempt)
@@ -121,10 +120,12 @@ class Heart:
                 logger.info("chore: %s: %d", title, mended)
 
 
-def _renew(desk: Desk, running: dict[uuid.UUID, int], progress: dict[uuid.UUID, Any]) -> Pulse:
+def _renew(desk: Desk, running: dict[uuid.UUID, int], progress: dict[uuid.UUID, Any]) -> tuple[Pulse, float]:
+    """In a database thread: what was learned, and when (monotonic) it was asked."""
+    asked_at = time.monotonic()
     if not presence.beat(desk.worker_id):
         presence.register(desk.worker_id, desk.slots, desk.queues)
-    return leases.heartbeat(running, progress)
+    return leases.heartbeat(running, progress), asked_at
 
 
 def _numbers(attempts: dict[uuid.UUID, Attempt]) -> dict[uuid.UUID, int]:

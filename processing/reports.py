@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from django.db import DatabaseError
 
 from processing import events, leases
 from processing.courier import Courier
@@ -13,6 +16,8 @@ from processing.events import EventData
 from processing.models import Job
 from processing.patience import Patience, TooLateError
 from processing.runner import Message
+
+logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 0.2
 GATHER_SECONDS = 0.005
@@ -135,6 +140,9 @@ class Reports:
         except (LostLease, TooLateError):
             self._waiting.clear()
             self.lost()
+        except (DatabaseError, ValueError):  # a value that no row can hold: the child does not send such, if it is sane
+            logger.exception("job %s: its events cannot be stored; they are dropped", self._job.pk)
+            self._waiting.clear()
         finally:
             self._writing = None
             self._room.set()

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -52,9 +51,11 @@ class Child:
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
         self.jobs = 0
+        self._sending = False
+        self._cancelled = False
         self._process: subprocess.Popen[bytes] | None = None
         self._leash = -1
-        self._faults: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._faults: IO[bytes] = os.fdopen(os.memfd_create("headrace-faults"), "w+b")
         self._socket, self._far_end = socket.socketpair()
         self._lines = SocketLines(self._socket, LINE_BYTES)
         self._pipes: list[PipeLines] = []
@@ -95,13 +96,17 @@ class Child:
         in the child.
         """
         self.jobs += 1
+        self._sending, self._cancelled = True, False
         try:
             await self._send({"type": "run", **order}, [] if source is None else [source])
         except ConnectionError:
             return
         finally:
+            self._sending = False
             if source is not None:
                 os.close(source)
+        if self._cancelled:
+            self.cancel()
         while (message := await self._next()) is not None:
             if message["type"] in TERMINAL:
                 for pipe in self._pipes:
@@ -110,8 +115,16 @@ class Child:
             if message["type"] in TERMINAL:
                 return
 
+    @property
+    def alive(self) -> bool:
+        """False once it has ended, which an idle one may by the kernel's hand."""
+        return self._process is not None and self._process.poll() is None
+
     def cancel(self) -> None:
         """Ask the job to stop at its next `yield`."""
+        self._cancelled = True
+        if self._sending:
+            return  # it goes out after the order
         with contextlib.suppress(OSError):  # it is gone, or hears nothing: the grace ends it
             self._socket.send(b'{"type":"cancel"}\n')
 

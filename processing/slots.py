@@ -1,26 +1,16 @@
-"""A slot: one warm child, one job at a time, and the one database hop in which a job ends and the next begins."""
+"""A slot: one warm child, one job at a time."""
 
 import asyncio
 import logging
 import os
 import random
-import time
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from django.db import DatabaseError, InterfaceError, OperationalError
-
-from processing import inputs, leases, output
+from processing import output
 from processing.attempt import Attempt, Ending, Why
-from processing.courier import Courier
+from processing.desk import Claimed, Desk, turn
 from processing.errors import LostLease, UnknownProcessor
-from processing.events import EventData, News
-from processing.leases import WORKER_STOPPED, Outcome
-from processing.lifecycle import JobState
 from processing.models import Job
-from processing.patience import Patience, TooLateError
+from processing.patience import TooLateError
 from processing.registry import registry
 from processing.reports import Reports
 from processing.runner import Child, ChildBrokenError
@@ -30,95 +20,6 @@ logger = logging.getLogger(__name__)
 
 JOBS_PER_CHILD = 100
 LONGEST_PAUSE = 15.0
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job that is ours, with its input opened, and when (monotonic) its lease began at the latest."""
-
-    job: Job
-    prepared: inputs.Prepared
-    at: float
-
-
-@dataclass
-class Desk:
-    """What the slots of a worker share."""
-
-    worker_id: uuid.UUID
-    queues: Sequence[str]
-    modules: Sequence[str]
-    slots: int
-    database: Patience
-    courier: Courier
-    running: dict[uuid.UUID, Attempt] = field(default_factory=dict)
-    open: bool = True
-    tidying: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def takes_jobs(self) -> bool:
-        """False once the worker drains."""
-        return self.open
-
-    def close(self) -> None:
-        """Take no more jobs."""
-        self.open = False
-
-    def tidy(self, folder: Path) -> None:
-        """Remove a private folder, beside the work where there is much in it."""
-        if not inputs.remove_empty(folder):
-            task = asyncio.create_task(in_files(inputs.remove, folder))
-            self.tidying.add(task)
-            task.add_done_callback(self.tidying.discard)
-
-
-def claim(desk: Desk, limit: int) -> tuple[list[Claimed], list[News]]:
-    """Claim and prepare, in one database thread."""
-    at = time.monotonic()
-    jobs, news = leases.claim(desk.worker_id, desk.queues, limit)
-    return [Claimed(job, inputs.prepare(job), at) for job in jobs], news
-
-
-def hand_back(claimed: Claimed) -> list[News]:
-    """Give back what was claimed when the worker had begun to drain."""
-    claimed.prepared.close()
-    inputs.remove(claimed.prepared.folder)
-    try:
-        return leases.release(claimed.job, WORKER_STOPPED)
-    except LostLease:
-        return []
-
-
-def conclude(job: Job, ending: Ending, before: Sequence[EventData]) -> list[News]:
-    """Write what became of an attempt. Raises LostLease."""
-    if ending.outcome is not None:
-        try:
-            return leases.finish(job, ending.outcome, before)
-        except (OperationalError, InterfaceError):
-            raise
-        except (DatabaseError, ValueError) as error:  # a value that the row cannot hold
-            logger.exception("job %s: its outcome cannot be stored", job.pk)
-            message = f"Its result cannot be stored: {type(error).__name__}."
-            return leases.finish(job, Outcome(JobState.FAILED, error_code="bad_result", error_message=message))
-    if ending.release is not None:
-        return leases.release(job, ending.release, before)
-    return []
-
-
-def turn(
-    desk: Desk, job: Job, ending: Ending, before: Sequence[EventData], more: bool
-) -> tuple[list[News], list[Claimed]]:
-    """Write what became of an attempt and, where there is `more` to do, claim the next: one hop for both.
-
-    Raises LostLease.
-    """
-    news = conclude(job, ending, before)
-    if not more or not desk.takes_jobs():
-        return news, []
-    try:
-        claimed, begun = claim(desk, 1)
-    except (OperationalError, InterfaceError):
-        return news, []  # the end is written; the next bell or poll claims
-    return news + begun, claimed
 
 
 class Slot:
@@ -132,6 +33,9 @@ class Slot:
 
     async def warm(self) -> None:
         """Have a child ready. Raises ChildBrokenError when it cannot load the processors."""
+        if self._child is not None and not self._child.alive:
+            await self._child.kill()
+            self._child = None
         if self._child is None:
             successor, self._successor = self._successor, None
             self._child = await (successor or self._spawn())
@@ -191,6 +95,9 @@ class Slot:
 
     async def _child_for(self, job: Job) -> Child:
         if registry().get(job.processor).uses_django:
+            if self._with_django is not None and not self._with_django.alive:
+                await self._with_django.kill()
+                self._with_django = None
             if self._with_django is None:
                 self._with_django = await self._spawn(django=True)
             return self._with_django
@@ -221,7 +128,7 @@ class Slot:
         if attempt.why is Why.LOST:
             ending, before = Ending(), ()
         try:
-            news, claimed = await desk.database.call_until(attempt.deadline, turn, desk, job, ending, before, more)
+            claimed = await desk.database.call_until(attempt.deadline, turn, desk, attempt, ending, before, more)
         except LostLease:
             logger.warning("job %s: attempt %d was over before; its result is thrown away", job.pk, job.attempt)
             if ending.outcome is not None and ending.outcome.artifacts:
@@ -230,7 +137,6 @@ class Slot:
         except TooLateError as error:
             logger.error("job %s: its end could not be written, it will run again: %s", job.pk, error)
             return None
-        desk.courier.post(news)
         return claimed[0] if claimed else None
 
     async def _spawn(self, django: bool = False) -> Child:

@@ -18,11 +18,12 @@ from django.conf import settings
 
 from processing import inputs, presence
 from processing.courier import Courier
+from processing.desk import Claimed, Desk, claim, hand_back
 from processing.ear import NAME, Ear
 from processing.patience import Patience
 from processing.pulse import Heart
 from processing.registry import modules, registry
-from processing.slots import Claimed, Desk, Slot, claim, hand_back
+from processing.slots import Slot
 from processing.threads import in_db
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ END_SECONDS = 10.0
 
 
 class Worker:
-    """Give it an event loop whose thread lives as long as the process. `queues` empty: those of all processors."""
+    """Made on an event loop whose thread lives as long as the process. `queues` empty: those of all processors."""
 
     def __init__(self, *, concurrency: int = 0, queues: Sequence[str] = (), channels: Sequence[str] = ()) -> None:
         self.id = uuid.uuid4()
