@@ -30,7 +30,7 @@ serve:
 test:
 	@sh requirements/install dev
 	@bash tests/install-services
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint:
 	@sh requirements/install dev

@@ -20,7 +20,7 @@ MakeSite = Callable[..., "Site"]
 """The fixture make_site: `make_site(redis=True, lease_seconds=6)`."""
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 20
 DATABASE_FILE = "headrace.sqlite3"
 
