@@ -172,7 +172,7 @@ class Server(Connections):
         for protocol in self.open_websockets():
             protocol.shut_down(SERVICE_RESTART)
         await self.end_applications(self.limits.stop_seconds)
-        await self.drain(min(2.0, self.limits.close_seconds))
+        await self.drain(self.limits.close_seconds)
 
     async def _close_port(self) -> None:
         if self._begin is not None and not self._begin.done():

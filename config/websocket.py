@@ -84,6 +84,7 @@ class WebSocketProtocol(FrameReader):
     def close(self, code: int, reason: str = "") -> None:
         """Begin the closing handshake. Messages that the application has not taken are forgotten."""
         self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123] or None)
+        self.outbox.stopProducing()  # no send() need wait: what comes after the close is dropped
         if self.inbox is not None:
             self.inbox.close()
 
@@ -114,6 +115,10 @@ class WebSocketProtocol(FrameReader):
         if self.inbox is not None:
             self.inbox.finish(code)
         self.server.access_log.websocket(self, code)
+
+    def _closeConnection(self, abort: bool = False) -> None:  # noqa: N802
+        """autobahn: drop TCP. It would send a reset where both close frames have been exchanged."""
+        super()._closeConnection(abort and not self.wasClean)
 
     def check_timeouts(self) -> None:
         """The server's tick."""
@@ -154,6 +159,7 @@ class WebSocketProtocol(FrameReader):
                 del self.handshake_deferred
         elif self.state == self.STATE_OPEN:
             self.sendCloseFrame(code=code)
+            self.outbox.stopProducing()
         if self.inbox is not None:
             self.inbox.finish(code)
 

@@ -117,6 +117,12 @@ class Raw:
             pass
         return True
 
+    def at_fin(self) -> bool:
+        """As at_end(), but a reset in the place of an orderly end is a ConnectionResetError."""
+        while self.sock.recv(1 << 16):
+            pass
+        return True
+
     def in_background(self, function: Callable[[], object]) -> threading.Thread:
         """Run it in a thread, without a time limit on the socket; the connection's end ends it."""
 

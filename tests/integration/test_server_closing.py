@@ -70,10 +70,10 @@ BROKEN = {
 
 
 def assert_closed(ws: Raw, code: int) -> None:
-    """The close frame arrived whole, and then the end of the stream."""
+    """The close frame arrived whole, and then an orderly end of the stream."""
     assert ws.close_code() == code
     ws.send(CLOSE, code.to_bytes(2))
-    assert ws.at_end()
+    assert ws.at_fin()
 
 
 @pytest.mark.parametrize("kind", TOO_LARGE)
@@ -103,7 +103,8 @@ def test_a_broken_frame_is_a_clean_close(served: Served, kind: str) -> None:
 
 
 def test_a_client_that_goes_on_after_the_close_frame_is_cut_off(tmp_path: Path) -> None:
-    with serving(tmp_path, message_bytes=LIMIT, close_seconds=1) as served, Raw(served.port, "/ws/sink/a") as ws:
+    with serving(tmp_path, message_bytes=LIMIT, close_seconds=3) as served, Raw(served.port, "/ws/sink/a") as ws:
+        before = served.reset_peak()
         ws.send(TEXT, b"x", rsv=2)
         assert ws.close_code() == 1002
 
@@ -115,6 +116,7 @@ def test_a_client_that_goes_on_after_the_close_frame_is_cut_off(tmp_path: Path) 
         served.wait_record("a", disconnect=1002, ended="returned")
         pushing.join(PATIENCE)
         assert not pushing.is_alive()
+        assert served.memory("VmHWM") - before < 8 << 20
 
 
 def test_the_close_frame_follows_what_was_still_to_be_sent(tmp_path: Path) -> None:

@@ -118,6 +118,29 @@ def test_a_second_sigint_stops_at_once(tmp_path: Path) -> None:
         served.assert_no_traceback()
 
 
+def test_a_second_sigint_cancels_what_runs(tmp_path: Path) -> None:
+    with starting(tmp_path, hooks={"before_stop": "say:draining wait:never"}) as served:
+        served.ready()
+        with Raw(served.port, "/ws/stubborn/deaf"):
+            served.process.send_signal(signal.SIGINT)
+            served.process.wait_log("draining", PATIENCE)
+            served.process.send_signal(signal.SIGINT)
+            assert served.process.wait_exit(PATIENCE) == 130
+        assert "deaf ended cancelled" in served.process.log()
+        served.assert_no_traceback()
+
+
+def test_what_is_written_reaches_a_slow_reader_before_the_end(tmp_path: Path) -> None:
+    with serving(tmp_path, close_seconds=30) as served, Raw(served.port, "/ws/talk/a", receive_buffer=4096) as ws:
+        wait_until(lambda: served.get("/sockets")["a"]["waiting"], PATIENCE)
+        served.process.terminate()
+        served.process.wait_log("a ended returned 1012", PATIENCE)
+        assert ws.close_code() == 1012
+        ws.send(CLOSE, (1012).to_bytes(2))
+        assert ws.at_end()
+        assert served.process.wait_exit(PATIENCE) == 0
+
+
 def test_applications_get_the_disconnect_and_who_does_not_finish_is_cancelled(tmp_path: Path) -> None:
     """The record of an application is printed when it ends; there is nobody left to ask."""
     with serving(tmp_path, stop_seconds=1) as served:

@@ -21,6 +21,8 @@ def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path, kind: str) -> No
         with Raw(served.port, f"/ws/{kind}/a"):
             record = served.wait_record("a", disconnect=1006, ended="returned")
         assert record["sent"] > 0
+        reason = {"talk": "the peer takes nothing", "shout": "more waits to be written"}[kind]
+        assert reason in served.process.log()
         assert served.memory("VmHWM") - before < 64 * MIB
 
 
