@@ -25,6 +25,9 @@ NAME = "headrace.worker"
 REJOIN_SECONDS = 30.0
 """Memberships end after a day, or with a Redis that was restarted or flushed: joining again costs next to nothing."""
 
+STEADY_SECONDS = 1.0
+"""A layer counts as back when it has worked for so long."""
+
 LONGEST_PAUSE = 15.0
 
 
@@ -80,8 +83,10 @@ class Ear(ChannelsWorker):  # type: ignore[misc]
         while True:
             for group in self._groups:
                 await self.channel_layer.group_add(group, channel)
-            self._back()
             self._wake()  # for what rang while nobody listened
+            if self._away_since is not None:
+                await asyncio.sleep(STEADY_SECONDS)  # joining may work where receiving does not
+                self._back()
             await asyncio.sleep(REJOIN_SECONDS * random.uniform(0.8, 1))  # noqa: S311 - jitter, not a secret
 
     def _wake(self) -> None:

@@ -264,3 +264,12 @@ def counts_jobs(file: File) -> int:
     from processing.models import Job
 
     return Job.objects.count()
+
+
+@processor("two-steps")
+def two_steps(file: File, *, seconds: Seconds = 2.0) -> Steps:
+    """Report twice at once and then say nothing for long."""
+    yield Progress(1, 9, "steps", "first")
+    yield Progress(2, 9, "steps", "second")
+    time.sleep(seconds)
+    yield Progress(3, 9, "steps", "third")
