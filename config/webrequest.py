@@ -11,6 +11,7 @@ from config.flow import Outbox
 class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
     """One HTTP request. Its body is buffered (above 100 kB in a temporary file) before the application sees it."""
 
+    error_template = "<!doctype html><title>%(title)s</title><h1>%(title)s</h1><p>%(body)s</p>\n"
     refused = False
     outbox: Outbox | None = None
     _linger: Any = None
@@ -45,6 +46,16 @@ class WebRequest(http_protocol.WebRequest):  # type: ignore[misc]
             self.channel.loseConnection()
         else:
             super().requestReceived(command, path, version)
+
+    def process(self) -> Any:
+        """Twisted: the request is there, for the application or to become a WebSocket."""
+        self.requestHeaders.removeHeader(b"Daphne-Root-Path")  # daphne believes it from anybody
+        transport = self.transport
+        done = super().process()
+        if self.transport is None and transport.connected:
+            # A WebSocket now. What came in one packet behind its handshake would lie in this channel for ever.
+            self.channel.rawDataReceived = transport.protocol.dataReceived
+        return done
 
     def _refuse(self) -> None:
         """Answer 413 at once, close the writing side, and read on for a while so that the answer arrives."""

@@ -37,7 +37,14 @@ class Raw:
     """`with Raw(port, "/ws/echo/a") as ws:` is through the handshake."""
 
     def __init__(
-        self, port: int, path: str, *, headers: str = "", timeout: float = 30, receive_buffer: int = 0
+        self,
+        port: int,
+        path: str,
+        *,
+        headers: str = "",
+        timeout: float = 30,
+        receive_buffer: int = 0,
+        eager: bytes = b"",
     ) -> None:
         self.sock = socket.socket()
         if receive_buffer:
@@ -48,6 +55,7 @@ class Raw:
         self.sock.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode("latin1")
+            + eager
         )
         self.pace = 0.0
         self._unread = bytearray()

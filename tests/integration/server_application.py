@@ -186,7 +186,11 @@ async def http(scope: Scope, receive: Any, send: Any) -> None:
     _, action, *rest = scope["path"].split("/")
     if action == "release":
         released[rest[0]].set()
-    body: Any = {"record": lambda: records[rest[0]], "sockets": sockets}.get(action, lambda: None)()
+    body: Any = {
+        "record": lambda: records[rest[0]],
+        "sockets": sockets,
+        "scope": lambda: {"root_path": scope["root_path"]},
+    }.get(action, lambda: None)()
     if action == "size":
         body = 0
         while (message := await receive())["type"] == "http.request":

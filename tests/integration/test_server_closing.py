@@ -176,6 +176,10 @@ def test_data_before_the_handshake_is_answered_ends_the_connection(tmp_path: Pat
         assert ws.at_end()
         ws.sock.close()
         served.wait_record("a", disconnect=1006, ended="returned")
+        ws = Raw(served.port, "/ws/sink/b", eager=frame(TEXT, b"eager"))  # in one packet with the handshake
+        assert ws.at_end()
+        ws.sock.close()
+        served.wait_record("b", disconnect=1006, messages=0)
 
 
 def test_nothing_is_compressed_and_masks_are_undone_in_native_code(served: Served) -> None:

@@ -91,3 +91,15 @@ def test_connections_are_kept_alive_and_requests_may_be_pipelined(served: Served
     one = b"POST /size HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
     answer = exchange(served, one * 3 + head("Content-Length: 1") + b"x")
     assert answer.count(b"HTTP/1.1 200 ") == 4
+
+
+def test_a_client_does_not_choose_the_root_path(served: Served) -> None:
+    answer = exchange(served, b"GET /scope HTTP/1.1\r\nHost: a\r\nDaphne-Root-Path: /evil\r\nConnection: close\r\n\r\n")
+    assert b'"root_path": ""' in answer
+
+
+def test_the_servers_own_pages_do_not_name_it(served: Served) -> None:
+    answer = exchange(served, b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Invalid characters in path" in answer
+    assert b"daphne" not in answer.lower()
