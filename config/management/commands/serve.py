@@ -41,7 +41,9 @@ class Command(BaseCommand):
 
         has_admin = get_user_model().objects.filter(is_superuser=True, is_active=True).exists()
         life = Life(embedded=not no_worker)
-        limits = Limits(message_bytes=settings.HEADRACE.message_bytes)
+        limits = Limits(
+            message_bytes=settings.HEADRACE.message_bytes, heartbeat_seconds=settings.HEADRACE.heartbeat_seconds
+        )
         try:
             code = serve(
                 application,
