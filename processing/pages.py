@@ -23,6 +23,7 @@ FILTERS = {
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
 }
+ALWAYS = (JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
 
 
 def job_list(request: HttpRequest) -> HttpResponse:
@@ -75,12 +76,12 @@ def _page(text: str) -> int:
 
 
 def _filters(counts: dict[str, int], state: str) -> list[dict[str, Any]]:
-    """All, and each state that there is."""
-    shown = [{"title": "All", "count": sum(counts.values()), "url": _url("", 1), "current": not state}]
+    """All, the states that are always of interest, and the others where there is one in them."""
+    shown = [{"name": "", "title": "All", "count": sum(counts.values()), "url": _url("", 1), "current": not state}]
     shown += [
-        {"title": title, "count": counts.get(name, 0), "url": _url(name, 1), "current": name == state}
+        {"name": name, "title": title, "count": counts.get(name, 0), "url": _url(name, 1), "current": name == state}
         for name, title in FILTERS.items()
-        if counts.get(name) or name == state
+        if counts.get(name) or name in ALWAYS or name == state
     ]
     return shown
 

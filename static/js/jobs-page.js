@@ -31,6 +31,22 @@ if (rows.length > 0) {
   sleepInBackForwardCache(connection);
 
   /**
+   * A row that changes its state changes two counts above.
+   *
+   * @param {HTMLElement} row
+   * @param {string} state
+   */
+  function count(row, state) {
+    const before = row.dataset.phase ?? "";
+    if (before === state) return;
+    row.dataset.phase = state;
+    for (const [name, step] of /** @type {Array<[string, number]>} */ ([[before, -1], [state, 1]])) {
+      const place = document.querySelector(`[data-count="${name}"]`);
+      if (place) place.textContent = String(Math.max(0, Number(place.textContent) + step));
+    }
+  }
+
+  /**
    * @param {Item} item
    * @param {HTMLElement} row
    */
@@ -49,6 +65,7 @@ if (rows.length > 0) {
       const node = part.strong ? h("b", {}, part.text) : part.text;
       return at > 0 ? [" · ", node] : [node];
     });
+    count(row, item.job?.state ?? "");
     const error = item.job?.error?.message;
     const text = error ?? words.detail.map((part) => part.text).join(" · ");
     if (detail.textContent !== text) detail.replaceChildren(...(error ? [error] : parts));

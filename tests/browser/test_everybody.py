@@ -78,15 +78,21 @@ async def test_the_keyboard_alone(page: Page, pages: Server, tmp_path: Path) -> 
     file = tmp_path / "cities.csv"
     file.write_text("a\n")
     await page.goto(pages.url)
-    await page.select_option("#processor", "slow")
-    await page.get_by_label("Seconds", exact=True).fill("300")
-    await page.evaluate("document.activeElement.blur()")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("button", name="Choose files")).to_be_focused()
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "2px"
+    await page.keyboard.press("Tab")  # the sample
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("slow")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Seconds", exact=True)).to_be_focused()
+    await page.keyboard.type("300")
+    for _ in range(3):
+        await page.keyboard.press("Shift+Tab")
+    await expect(page.get_by_role("button", name="Choose files")).to_be_focused()
     async with page.expect_file_chooser() as chooser:
         await page.keyboard.press("Enter")
     await (await chooser.value).set_files(str(file))
@@ -134,7 +140,7 @@ async def test_three_hundred_files_do_not_hold_the_page_up(page: Page, pages: Se
     session = await page.context.new_cdp_session(page)
     trace: list[dict[str, Any]] = []
     session.on("Tracing.dataCollected", lambda event: trace.extend(event["value"]))
-    categories = {"includedCategories": ["toplevel", "devtools.timeline"]}
+    categories = {"includedCategories": ["disabled-by-default-devtools.timeline", "devtools.timeline"]}
     await session.send("Tracing.start", {"traceConfig": categories, "transferMode": "ReportEvents"})
     await choose(page, files)
     await expect(page.locator("#list > .row")).to_have_count(50)

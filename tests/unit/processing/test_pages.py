@@ -78,7 +78,8 @@ def test_filters_count_and_choose(client: Client, ada: str) -> None:
     assert "bad.csv" in page
     assert "good.csv" not in page
     assert re.search(r'href="/jobs/"[^>]*>All <span class="count">2<', page)
-    assert re.search(r'href="/jobs/\?state=failed" aria-current="true">Failed <span class="count">1<', page)
+    assert '<a class="button" href="/jobs/?state=failed" aria-current="true">Failed ' in page
+    assert '<span class="count" data-count="failed">1</span>' in page
     assert "None of your jobs is in this state." in text(client, "/jobs/?state=cancelled")
 
 
