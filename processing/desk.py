@@ -98,18 +98,20 @@ def conclude(job: Job, ending: Ending, before: Sequence[EventData]) -> list[News
     return []
 
 
-def turn(desk: Desk, attempt: Attempt, ending: Ending, before: Sequence[EventData], more: bool) -> list[Claimed]:
+def turn(
+    desk: Desk, attempt: Attempt, ending: Ending, before: Sequence[EventData], more: bool
+) -> tuple[list[Claimed], list[News]]:
     """Write what became of an attempt and, where there is `more` to do, claim the next: one hop for both.
 
     The news goes out at once, before the claim. Raises LostLease.
     """
     desk.courier.post_from_thread(conclude(attempt.job, ending, before))
     claimed: list[Claimed] = []
+    begun: list[News] = []
     if more and desk.takes_jobs():
         # Where that fails the end is written all the same; the next bell or poll claims.
         with contextlib.suppress(OperationalError, InterfaceError):
             claimed, begun = claim(desk, 1)
-            desk.courier.post_from_thread(begun)
     if ending.again:
         inputs.remove_empty(attempt.prepared.folder)  # else its child may still be in it
-    return claimed
+    return claimed, begun

@@ -128,7 +128,7 @@ class Slot:
         if attempt.why is Why.LOST:
             ending, before = Ending(), ()
         try:
-            claimed = await desk.database.call_until(attempt.deadline, turn, desk, attempt, ending, before, more)
+            claimed, begun = await desk.database.call_until(attempt.deadline, turn, desk, attempt, ending, before, more)
         except LostLease:
             logger.warning("job %s: attempt %d was over before; its result is thrown away", job.pk, job.attempt)
             if ending.outcome is not None and ending.outcome.artifacts:
@@ -137,6 +137,7 @@ class Slot:
         except TooLateError as error:
             logger.error("job %s: its end could not be written, it will run again: %s", job.pk, error)
             return None
+        desk.courier.post(begun)
         return claimed[0] if claimed else None
 
     async def _spawn(self, django: bool = False) -> Child:
