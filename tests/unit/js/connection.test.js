@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { test } from "node:test";
 import { backoff } from "../../../static/js/headrace/backoff.js";
-import { fakeConnection } from "./fakes.js";
+import { FakeClock, fakeConnection } from "./fakes.js";
 
 test("backoff doubles up to 15 s, and half of it is chance", () => {
   assert.deepEqual([0, 1, 2, 3].map((n) => backoff(n, () => 1)), [500, 1000, 2000, 4000]);
@@ -29,19 +29,19 @@ test("with a token it says who it is, and is open after the second welcome", () 
 });
 
 test("it comes back by itself, later each time", () => {
-  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+  const clock = new FakeClock();
   try {
     const { connection, newest, sockets } = fakeConnection();
     for (let n = 1; n <= 4; n += 1) {
       newest().break();
       assert.equal(connection.state, "waiting");
-      mock.timers.tick(15_000);
+      clock.tick(15_000);
       assert.equal(sockets.length, n + 1);
       assert.equal(connection.state, "connecting");
     }
     connection.close();
   } finally {
-    mock.timers.reset();
+    clock.reset();
   }
 });
 
@@ -65,17 +65,17 @@ for (const code of [4401, 4403]) {
 }
 
 test("a server that answers nothing for two heartbeats is gone", () => {
-  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+  const clock = new FakeClock();
   try {
     const { connection, newest } = fakeConnection();
     newest().welcome();
-    mock.timers.tick(26_000);
+    clock.tick(26_000);
     assert.equal(newest().sent("ping").length, 1, "it asks first");
-    mock.timers.tick(20_000);
+    clock.tick(20_000);
     assert.notEqual(connection.state, "open");
     connection.close();
   } finally {
-    mock.timers.reset();
+    clock.reset();
   }
 });
 
