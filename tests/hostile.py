@@ -227,7 +227,7 @@ def links(file: File) -> None:
 @processor("lies")
 def lies(file: File) -> None:
     """Write into the worker's own line, by finding its descriptor."""
-    for descriptor in range(3, 64):
+    for descriptor in range(3, 1024):
         try:
             os.write(descriptor, b"this is no message\n" * 3)
         except OSError:
