@@ -12,7 +12,7 @@ SMALL_READ = 1 << 14
 work grows with the square of the read. LARGE_READ where a frame's header promised so much."""
 
 MANY_PIECES = 64
-"""From here on a message is gathered in one buffer: a list of one-byte fragments would take forty times their size."""
+"""From here on a message is gathered in one buffer: a list of tiny fragments would take many times their size."""
 
 
 class FrameReader(ws_protocol.WebSocketProtocol):  # type: ignore[misc]
