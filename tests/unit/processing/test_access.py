@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
+from django.test import Client
 from django.utils import timezone
 
 from processing import access
@@ -90,3 +91,18 @@ def test_an_anonymous_session_is_given_once_and_only_where_allowed(db: None, set
     first = access.of_request(request)
     access.ensure_session(request)
     assert access.of_request(request) == first != NOBODY
+
+
+def test_the_anonymous_session_outlives_log_in(user: User, settings: object, client: Client) -> None:
+    """What a browser uploaded before its person logged in is still theirs, and nobody else's after they log out."""
+    settings.HEADRACE = settings.HEADRACE.model_copy(update={"anonymous_sessions": True})  # type: ignore[attr-defined]
+    client.get("/")
+    before = client.session[access.SESSION_KEY]
+    user.set_password("correct horse")
+    user.save()
+    client.post("/accounts/login/", {"username": "ada", "password": "correct horse"})
+    assert client.session["_auth_user_id"] == str(user.pk)
+    assert client.session[access.SESSION_KEY] == before
+    client.post("/accounts/logout/")
+    client.get("/")
+    assert client.session[access.SESSION_KEY] != before
