@@ -30,6 +30,7 @@ class Slot:
         self._child: Child | None = None
         self._with_django: Child | None = None
         self._successor: asyncio.Task[Child] | None = None
+        self._saw_none = False
 
     async def warm(self) -> None:
         """Have a child ready. Raises ChildBrokenError when it cannot load the processors."""
@@ -53,12 +54,17 @@ class Slot:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
             pause = min(LONGEST_PAUSE, pause * 2)
 
-    async def work(self, claimed: Claimed | None) -> None:
-        """Run a job, write its end, and go on as long as the same hop brings another."""
+    async def work(self, claimed: Claimed | None) -> bool:
+        """Run a job, write its end, and go on as long as the same hop brings another.
+
+        False where it ended without having seen that no other job waits.
+        """
+        self._saw_none = False
         while claimed is not None:
             claimed = await self._one(claimed)
         if self._desk.takes_jobs():
             await self.warm_again()
+        return self._saw_none
 
     async def close(self) -> None:
         """End the children."""
@@ -118,7 +124,7 @@ class Slot:
                 if (child.jobs >= JOBS_PER_CHILD - 10 or not ending.again) and self._successor is None:
                     self._successor = asyncio.create_task(self._spawn())
                 ready = self._successor is not None and self._successor.done()
-                if not ending.again or (old and ready):
+                if not ending.again or (old and ready) or child.jobs >= 2 * JOBS_PER_CHILD:
                     self._child = None
         return self._child is not None or (self._successor is not None and self._successor.done())
 
@@ -138,6 +144,7 @@ class Slot:
             logger.error("job %s: its end could not be written, it will run again: %s", job.pk, error)
             return None
         desk.courier.post(begun)
+        self._saw_none = more and not claimed
         return claimed[0] if claimed else None
 
     async def _spawn(self, django: bool = False) -> Child:

@@ -50,7 +50,7 @@ class Worker:
         )
         self._slots = [Slot(self._desk) for _ in range(slots)]
         self._free: list[Slot] = []
-        self._busy: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Task[bool]] = set()
         self._bell = asyncio.Event()
         self._missed = False
         self._heart = Heart(self._desk)
@@ -135,7 +135,7 @@ class Worker:
         self._busy.add(task)
         task.add_done_callback(lambda done: self._idle(slot, done))
 
-    def _idle(self, slot: Slot, task: asyncio.Task[None]) -> None:
+    def _idle(self, slot: Slot, task: asyncio.Task[bool]) -> None:
         self._busy.discard(task)
         if task.cancelled() or not self._desk.takes_jobs():
             return
@@ -144,7 +144,7 @@ class Worker:
             self._begin(slot, None)
             return
         self._free.append(slot)
-        if self._missed:
+        if self._missed or not task.result():
             self._missed = False
             self._bell.set()
 

@@ -50,10 +50,17 @@ async def test_rings_while_all_slots_are_busy_are_not_forgotten(begin: Starts) -
     assert {(await ended(job)).state for job in jobs} == {"succeeded"}
 
 
+async def test_jobs_that_wait_while_the_child_is_replaced_are_not_forgotten(begin: Starts) -> None:
+    await begin(poll_seconds=60)
+    jobs = [await in_db(make_job, "leaves-thread") for _ in range(4)]
+    results = [(await ended(job)).result for job in jobs]
+    assert len(set(results)) == 4, "each had a child of its own"
+
+
 async def test_a_warm_child_is_used_again_and_replaced_in_time(begin: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processing.slots.JOBS_PER_CHILD", 12)
     await begin()
-    jobs = [await run("touch-and-wait", {"seconds": 0.0}) for _ in range(30)]
+    jobs = [await run("touch-and-wait", {"seconds": 0.0}) for _ in range(26)]
     pids = [(job.result or {})["pid"] for job in jobs]
     assert len(set(pids[:5])) == 1
     assert 2 <= len(set(pids)) <= 3
