@@ -51,9 +51,9 @@ function showList() {
 function drawn() {
   const { items, finished } = store;
   showList();
-  summary.update(items.map((item) => item.phase(connection)));
+  if (items.length > 0) summary.update(items.map((item) => item.phase(connection)));
   byId("rest").hidden = list.hidden <= 0;
-  byId("rest-text").textContent = `Showing ${number(items.length - list.hidden)} of ${number(items.length)}, failures first`;
+  if (list.hidden > 0) byId("rest-text").textContent = `Showing ${number(items.length - list.hidden)} of ${number(items.length)}, failures first`;
   const running = items.filter((item) => item.upload && !item.upload.ended && !item.upload.aborting);
   const moving = running.filter((item) => item.upload?.state !== "paused" || item.place > 0);
   byId("pause-all").hidden = moving.length < 2;

@@ -8,6 +8,7 @@ import { fieldsOf, initialText, valueOf } from "./schema.js";
  * @typedef {import("./schema.js").Field} Field
  */
 
+const SHOWN_TYPES = 3;
 let made = 0;
 
 /** The choice of a processor, and a form for its parameters. */
@@ -99,7 +100,7 @@ export class ProcessorForm {
 
   #chosen() {
     const processor = this.#processors.find(({ name }) => name === this.select.value);
-    const takes = processor && !processor.accepts.includes("*/*") ? `Takes ${processor.accepts.join(", ")}.` : "";
+    const takes = processor && !processor.accepts.includes("*/*") ? `Takes ${listed(processor.accepts)}.` : "";
     this.about.textContent = processor ? [processor.description, takes].filter(Boolean).join(" ") : "";
     const fields = processor ? fieldsOf(processor.params) : [];
     this.fieldset.hidden = fields.length === 0;
@@ -107,6 +108,12 @@ export class ProcessorForm {
     const legend = h("legend", {}, processor ? `Options of ${processor.title || processor.name}` : "");
     this.fieldset.replaceChildren(legend, ...this.#fields.map(drawField));
   }
+}
+
+/** @param {string[]} types */
+function listed(types) {
+  const more = types.length - SHOWN_TYPES;
+  return more > 1 ? `${types.slice(0, SHOWN_TYPES).join(", ")} and ${more} more types` : types.join(", ");
 }
 
 /** @param {{field: Field, control: HTMLElement, error: HTMLElement}} parts */

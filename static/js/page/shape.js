@@ -85,17 +85,18 @@ export function labelOf(key) {
 }
 
 /**
- * A plain value as text. `key` tells what it means: sizes are written as sizes, years and ids without thousands.
+ * A plain value as text. `key` tells what it means: bytes are written as sizes, years and ids without thousands.
  *
  * @param {Scalar} value
  * @param {string} [key]
+ * @param {boolean} [brief] in a table's cell, where "size" may be anybody's
  */
-export function scalarText(value, key = "") {
+export function scalarText(value, key = "", brief = false) {
   if (value === null) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "string") return value;
-  if (/(^|_)(size|bytes)$/i.test(key) && value >= 0) {
-    return value < 1000 ? bytes(value) : `${bytes(value)} (${number(value)} bytes)`;
+  if ((/(^|_)bytes$/i.test(key) || (key === "size" && !brief)) && value >= 0) {
+    return value < 1000 || brief ? bytes(value) : `${bytes(value)} (${number(value)} bytes)`;
   }
   return /(^|_)(id|year|code|zip|port)$/i.test(key) ? String(value) : number(value);
 }

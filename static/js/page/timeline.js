@@ -66,7 +66,7 @@ function entryOf(moment, later, job) {
       return { title: "Queued", note: joined(clock(at), waited === null ? "" : `waited ${duration(waited)}`), tone: "" };
     }
     case "started":
-      return { title: `Started ${job.processor}`, note: joined(clock(at), attempt ? `attempt ${attempt}` : ""), tone: "" };
+      return { title: "Started", note: joined(clock(at), attempt ? `attempt ${attempt}` : ""), tone: "" };
     case "retrying":
       return { title: "Tried again", note: joined(clock(at), text.replaceAll("_", " ")), tone: "warn" };
     case "succeeded":

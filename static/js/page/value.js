@@ -73,7 +73,7 @@ function cell(value, name, numeric, room) {
   if (isHistogram(value)) return h("td", {}, histogram(value, `${room.label}, ${labelOf(name)}`, true));
   if (Array.isArray(value)) return h("td", {}, value.map((one) => scalarText(one)).join(", "));
   const plain = isScalar(value) ? value : null;
-  return h("td", { class: numeric ? "number" : isCode(plain) && "code" }, scalarText(plain, name));
+  return h("td", { class: numeric ? "number" : isCode(plain) && "code" }, scalarText(plain, name, true));
 }
 
 /**

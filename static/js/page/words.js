@@ -73,10 +73,12 @@ export function describe(view) {
 /** @param {View} v */
 function uploading(v) {
   const told = v.size === null ? "" : ` ${percent(v.sent, v.size)} %`;
-  if (v.sealing) return words(`Uploading${told}`, "", v, [part(size(v)), part("checking that it arrived whole")]);
+  // A job may already read what is still arriving.
+  const done = v.progress ? work(v) : 0;
+  if (v.sealing) return words(`Uploading${told}`, "", v, [part(size(v)), part("checking that it arrived whole")], done);
   const speed = v.speed ? `${bytes(v.speed)}/s` : "";
   const left = typeof v.left === "number" ? about(v.left) : "";
-  return words(`Uploading${told}`, "", v, [part(progress(v)), part(speed), part(left)]);
+  return words(`Uploading${told}`, "", v, [part(progress(v)), part(speed), part(left)], done);
 }
 
 /** @param {View} v */

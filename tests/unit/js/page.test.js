@@ -92,9 +92,9 @@ test("a timeline: uploaded, queued, each attempt with its steps, and the end", (
     [
       ["Uploaded, 105 KB", "0.2 s", ""],
       ["Queued", "waited 0.1 s", ""],
-      ["Started table-profile", "attempt 1", ""],
+      ["Started", "attempt 1", ""],
       ["Tried again", "worker lost", "warn"],
-      ["Started table-profile", "attempt 2", ""],
+      ["Started", "attempt 2", ""],
       ["Step 1 of 3, reading", "attempt 2", ""],
       ["Failed at step 1 of 3", "after 1 s", "error"],
     ],
@@ -104,7 +104,7 @@ test("a timeline: uploaded, queued, each attempt with its steps, and the end", (
 test("a timeline before its events are there", () => {
   const job = Object.assign(newJob("j"), { state: "running", createdAt: "2026-01-01T00:00:00Z", startedAt: "2026-01-01T00:00:01Z" });
   const entries = entriesOf(job, { at: null, took: null }, []);
-  assert.deepEqual(entries.map(({ title, tone }) => [title, tone]), [["Uploaded", ""], ["Queued", ""], ["Started ", "now"]]);
+  assert.deepEqual(entries.map(({ title, tone }) => [title, tone]), [["Uploaded", ""], ["Queued", ""], ["Started", "now"]]);
 });
 
 test("a chart in words", () => {

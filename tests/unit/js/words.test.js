@@ -65,6 +65,7 @@ test("the bar has two parts", () => {
     return { upload, work, working };
   };
   assert.deepEqual(bar({ phase: "uploading", sent: 36 }), { upload: 0.36, work: 0, working: false });
+  assert.deepEqual(bar({ phase: "uploading", sent: 36, progress: { done: 1, total: 4 } }), { upload: 0.36, work: 0.25, working: false });
   assert.deepEqual(bar({ phase: "queued" }), { upload: 1, work: 0, working: false });
   assert.deepEqual(bar({ phase: "processing", progress: { done: 1, total: 4 } }), { upload: 1, work: 0.25, working: true });
   assert.deepEqual(bar({ phase: "processing", progress: { done: 1 } }), { upload: 1, work: null, working: true });
