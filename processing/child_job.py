@@ -175,7 +175,7 @@ def _json_bytes(value: Any) -> int:
 @contextlib.contextmanager
 def _surroundings(folder: str) -> Iterator[None]:
     """The job's own folder as working directory and for temporary files; environment and all else as before, after."""
-    environment = dict(os.environ)
+    environment, temporary = dict(os.environ), tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     os.chdir(folder)
     try:
@@ -184,6 +184,7 @@ def _surroundings(folder: str) -> Iterator[None]:
         os.chdir("/")
         os.environ.clear()
         os.environ.update(environment)
+        tempfile.tempdir = temporary
 
 
 class _Lines(logging.Handler):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness.jobs import check_events, fields, states, submit, wait_final, wait_marked
 from tests.harness.services import PostgresServer, RedisServer
-from tests.harness.site import DATABASE_FILE, MakeSite, Site, migrate
+from tests.harness.site import DATABASE_FILE, MakeSite, Site, Worker, migrate
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -74,13 +74,30 @@ def test_kill_9_of_a_worker_leaves_no_process(make_site: MakeSite, tmp_path: Pat
         print(f"kill -9: {len(pids)} processes gone after {time.monotonic() - begun:.2f} s")  # noqa: T201
 
 
+def _stop_between_transactions(worker: Worker, site: Site) -> None:
+    """SIGSTOP it where it does not hold SQLite's one write lock: whoever sleeps with that lock stops everybody."""
+
+    def stopped() -> bool:
+        worker.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(site.var / DATABASE_FILE, timeout=0.5, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                worker.send_signal(signal.SIGCONT)
+                return False
+            return True
+
+    wait_until(stopped, 20, every=0.1, what="the worker to be stopped without the lock")
+
+
 def test_a_worker_that_slept_past_its_lease_changes_nothing(make_site: MakeSite, tmp_path: Path) -> None:
     site = make_site(redis=True, processors=HOSTILE, lease_seconds=4, worker_heartbeat_seconds=1, poll_seconds=1)
     marks = tmp_path / "mark"
     with site.worker("--concurrency", "1") as sleeper, ExitStack() as stack:
         (job,) = submit(site, "touch-and-wait", {"mark": str(marks), "seconds": 2.0})
         first = wait_marked(marks)
-        sleeper.send_signal(signal.SIGSTOP)
+        _stop_between_transactions(sleeper, site)
         stack.enter_context(site.worker("--concurrency", "1"))
         wait_final(site, 1)
         before = fields(site, job, "state", "attempt", "result", "seq", "finished_at")

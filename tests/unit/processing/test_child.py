@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,9 +92,11 @@ def test_a_refused_partial_closes_the_generator_too(run: Any) -> None:
 
 def test_surroundings_are_put_back(run: Any) -> None:
     environment, handlers = dict(os.environ), __import__("logging").getLogger().handlers[:]
+    temporary = tempfile.gettempdir()
     seen = run("surroundings", Line())["data"]
     assert seen["cwd"] == seen["tmp"]
     assert dict(os.environ) == environment
+    assert tempfile.gettempdir() == temporary
     assert __import__("logging").getLogger().handlers == handlers
 
 
