@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from processing import doorbell, events, parameters
 from processing.access import Principal
+from processing.api import Processor
 from processing.errors import BadParams, Conflict, NotFound, TypeRejected
 from processing.lifecycle import FINAL, JobState
 from processing.models import Job
@@ -68,19 +69,28 @@ def submit(
     With a `unique_key` that is taken, the job that took it is the answer. Raises what `check` raises.
     """
     params = check(processor, params)
-    found = registry().get(processor)
     taken = Job.objects.filter(unique_key=unique_key) if unique_key else Job.objects.none()
     if there := taken.first():
         return there
-    job = Job(
+    job = _queued(registry().get(processor), params, given, owning)
+    job.source, job.unique_key, job.retry_of, job.reply_channel = source, unique_key, retry_of, reply_channel
+    try:
+        _insert(job)
+    except IntegrityError:
+        if there := taken.all().first():  # another was quicker
+            return there
+        raise
+    return job
+
+
+def _queued(processor: Processor, params: dict[str, Any], given: Input, owning: Owning) -> Job:
+    """A QUEUED row that is not saved yet; its first event takes seq 1."""
+    return Job(
         name=given.title,
-        processor=processor,
+        processor=processor.name,
         params=params,
-        queue=found.queue,
-        max_attempts=found.max_attempts,
-        source=source,
-        unique_key=unique_key,
-        retry_of=retry_of,
+        queue=processor.queue,
+        max_attempts=processor.max_attempts,
         owner=owning.owner,
         user_id=owning.user_id,
         capability_hash=owning.capability_hash,
@@ -89,17 +99,9 @@ def submit(
         input_size=given.size,
         input_sha256=given.sha256,
         content_type=given.content_type,
-        reply_channel=reply_channel,
         available_at=Now(),
         seq=1,
     )
-    try:
-        _insert(job)
-    except IntegrityError:
-        if there := taken.all().first():  # another was quicker
-            return there
-        raise
-    return job
 
 
 def _insert(job: Job) -> None:
