@@ -173,8 +173,8 @@ def redis_server() -> Iterator[RedisServer]:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """A running Postgres, in a folder that its own user can enter (below pytest's it could not)."""
-    with tempfile.TemporaryDirectory(prefix="headrace-postgres-") as folder:
+    """A running Postgres, in a folder that its own user can enter: below root's TMPDIR, or pytest's, it could not."""
+    with tempfile.TemporaryDirectory(prefix="headrace-postgres-", dir="/tmp") as folder:
         server = PostgresServer(Path(folder))
         try:
             server.start()
