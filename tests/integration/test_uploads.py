@@ -277,7 +277,7 @@ async def test_names_are_shown_and_never_a_path(running: Running, name: str) -> 
 
 
 async def test_memory_stays_flat_and_hashes_equal_for_a_large_file(site: Site, tmp_path: Path) -> None:
-    """A sparse 512 MiB file; 3 GB and more are the same path (see docs/benchmarks.md)."""
+    """A file of 512 MiB, mostly holes; larger ones take the same path."""
     big = tmp_path / "big.bin"
     with big.open("wb") as file:
         file.truncate(512 * MIB)
