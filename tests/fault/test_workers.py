@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.harness.jobs import check_events, fields, states, submit, wait_final, wait_marked
+from tests.harness.jobs import cancel, check_events, fields, states, submit, submit_all, wait_final, wait_marked
 from tests.harness.services import PostgresServer, RedisServer
 from tests.harness.site import DATABASE_FILE, MakeSite, Site, Worker, migrate
 from tests.harness.waiting import wait_until
@@ -19,6 +19,7 @@ from tests.harness.waiting import wait_until
 pytestmark = pytest.mark.timeout(300)
 
 HOSTILE = "tests.hostile"
+BAD = ("creeping-hog", "fork-bomb", "floods", "segfault", "lies")
 
 
 @pytest.mark.parametrize("on_postgres", [False, True], ids=["sqlite", "postgres"])
@@ -113,23 +114,20 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(make_site: MakeSite,
     check_events(site)
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
-def test_the_doorbell_after_a_minute_of_silence(make_site: MakeSite, layer: str) -> None:
+def test_the_doorbell_after_a_minute_of_silence(make_site: MakeSite) -> None:
     """redis-py 8 ends a receive that is idle for 5 s, unless told otherwise (config/redis.py)."""
-    site = make_site(redis=True, channel_layer=layer, processors=HOSTILE, poll_seconds=600)
-    with site.worker() as worker:
+    sites = [
+        make_site(redis=True, channel_layer=layer, processors=HOSTILE, poll_seconds=600) for layer in ("pubsub", "core")
+    ]
+    with sites[0].worker() as one, sites[1].worker() as other:
         time.sleep(61)
-        submit(site, "empty")
-        wait_final(site, 1, 10)
-        created, started = (fields(site, _only(site), name)[0] for name in ("created_at", "started_at"))
-        print(f"after 61 s idle on {layer}: queued {created}, started {started}")  # noqa: T201
-        assert "away" not in worker.log()
-        assert "Error" not in worker.log()
-
-
-def _only(site: Site) -> str:
-    (found,) = site.rows("SELECT id FROM processing_job")
-    return str(found[0])
+        for site, worker in zip(sites, (one, other), strict=True):
+            (job,) = submit(site, "empty")
+            wait_final(site, 1, 10)
+            created, started = fields(site, job, "created_at", "started_at")
+            print(f"after 61 s idle: queued {created}, started {started}")  # noqa: T201
+            assert "away" not in worker.log()
+            assert "Error" not in worker.log()
 
 
 def test_a_redis_that_restarts_and_forgets_in_the_middle_of_the_work(
@@ -204,15 +202,14 @@ def test_a_worker_waits_for_a_database_that_is_not_there_yet(
 def test_a_memory_hog_and_a_fork_bomb_harm_nobody_else(make_site: MakeSite) -> None:
     site = make_site(redis=True, processors=HOSTILE, cancel_grace_seconds=1, poll_seconds=0.5)
     with site.worker("--concurrency", "3") as worker:
-        for bad in ("creeping-hog", "fork-bomb", "floods", "segfault", "lies"):
-            submit(site, bad, {"megabytes": 200} if bad == "floods" else {})
-        submit(site, "touch-and-wait", {"seconds": 0.3}, 10)
         begun = time.monotonic()
+        bad = [(name, {"megabytes": 100} if name == "floods" else {}, 1) for name in BAD]
+        submit_all(site, *bad, ("touch-and-wait", {"seconds": 0.3}, 10))
         wait_until(lambda: states(site).get("succeeded", 0) >= 10, 60)
         print(f"10 good jobs beside 5 bad ones took {time.monotonic() - begun:.1f} s")  # noqa: T201
         assert psutil.Process(worker.pid).memory_info().rss < 200 << 20
-        job = _id_of(site, "lies")
-        site.manage("shell", "-v0", "-c", _CANCEL.format(job=job))
+        ((lying,),) = site.rows("SELECT id FROM processing_job WHERE processor = %s", "lies")
+        cancel(site, str(lying))
         wait_final(site, 15, 60)
         assert worker.poll() is None
     errors = dict(site.rows("SELECT processor, error_code FROM processing_job WHERE state = 'failed'"))
@@ -220,14 +217,6 @@ def test_a_memory_hog_and_a_fork_bomb_harm_nobody_else(make_site: MakeSite) -> N
     assert errors["fork-bomb"] == "time_limit"
     assert errors["segfault"] == "attempts_exhausted"
     check_events(site)
-
-
-_CANCEL = "from processing import services, models; services.request_cancel(models.Job.objects.get(pk={job!r}))"
-
-
-def _id_of(site: Site, processor: str) -> str:
-    ((found,),) = site.rows("SELECT id FROM processing_job WHERE processor = %s", processor)
-    return str(found)
 
 
 def test_a_guard_that_is_killed_costs_one_attempt(make_site: MakeSite, tmp_path: Path) -> None:

@@ -12,15 +12,15 @@ import json, uuid
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from processing import services
-order = json.loads({order!r})
+orders = json.loads({orders!r})
 content = b"to be or not to be"
 name = storages["uploads"].save("tests/" + uuid.uuid4().hex, ContentFile(content))
 given = services.Input("uploads", name, "words.txt", len(content), "0" * 64, "text/plain")
-for number in range(order["count"]):
-    params = {{key: value.replace("%d", str(number)) if isinstance(value, str) else value
-              for key, value in order["params"].items()}}
-    job = services.submit("test:1", given, services.Owning("user:1"), order["processor"], params)
-    print("job", job.pk)
+for processor, wanted, count in orders:
+    for number in range(count):
+        params = {{key: value.replace("%d", str(number)) if isinstance(value, str) else value
+                  for key, value in wanted.items()}}
+        print("job", services.submit("test:1", given, services.Owning("user:1"), processor, params).pk)
 """
 
 FINAL = {"succeeded", "failed", "cancelled"}
@@ -28,8 +28,12 @@ FINAL = {"succeeded", "failed", "cancelled"}
 
 def submit(site: Site, processor: str, params: dict[str, Any] | None = None, count: int = 1) -> list[str]:
     """Submit `count` jobs from a process of their own; their ids. A `%d` in a text parameter becomes the number."""
-    order = json.dumps({"processor": processor, "params": params or {}, "count": count})
-    done = site.manage("shell", "-v0", "-c", _SUBMIT.format(order=order), timeout=300)
+    return submit_all(site, (processor, params or {}, count))
+
+
+def submit_all(site: Site, *orders: tuple[str, dict[str, Any], int]) -> list[str]:
+    """Submit (processor, parameters, how many) for each order, all from one process; their ids."""
+    done = site.manage("shell", "-v0", "-c", _SUBMIT.format(orders=json.dumps(orders)), timeout=300)
     return [line.split()[1].replace("-", "") for line in done.stdout.splitlines() if line.startswith("job ")]
 
 
