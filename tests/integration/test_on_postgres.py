@@ -10,7 +10,7 @@ from tests.harness.process import python
 from tests.harness.services import PostgresServer
 from tests.harness.site import CHECKOUT
 
-FILES = ("test_leases.py", "test_events.py", "test_services.py")
+FILES = ("test_leases.py", "test_releases.py", "test_events.py", "test_services.py")
 
 
 @pytest.mark.timeout(180)
