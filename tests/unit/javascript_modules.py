@@ -23,5 +23,8 @@ def closure(entry: str) -> list[str]:
 
 def preloads(entry: str) -> str:
     """What templates/modules/ must hold for this entry."""
-    links = [f'<link rel="modulepreload" href="{{% static \'{module}\' %}}">\n' for module in closure(entry)]
+    links = [
+        f'<link rel="modulepreload" fetchpriority="low" href="{{% static \'{module}\' %}}">\n'
+        for module in closure(entry)
+    ]
     return "{% load static %}" + "".join(links)
