@@ -175,15 +175,17 @@ def _json_bytes(value: Any) -> int:
 @contextlib.contextmanager
 def _surroundings(folder: str) -> Iterator[None]:
     """The job's own folder as working directory and for temporary files; environment and all else as before, after."""
-    environment, temporary = dict(os.environ), tempfile.tempdir
+    before, temporary = dict(os.environ), tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = folder
+    during = dict(os.environ)
     os.chdir(folder)
     try:
         yield
     finally:
         os.chdir("/")
-        os.environ.clear()
-        os.environ.update(environment)
+        if dict(os.environ) != during:
+            os.environ.clear()
+            os.environ.update(before)
         tempfile.tempdir = temporary
 
 

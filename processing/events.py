@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from processing import doorbell
+from processing import doorbell, statements
 from processing.errors import LostLease
 from processing.lifecycle import JobState
 from processing.models import Artifact, Job, JobEvent
@@ -34,9 +34,9 @@ def append(
     """
     last = job.seq + len(happened)
     with transaction.atomic():
-        if Job.objects.running(job.pk, job.attempt).filter(seq=job.seq).update(seq=last, **changes):
+        if statements.move(job, {"seq": last, **changes}):
             rows = _rows(job, job.seq + 1, happened)
-            _insert(rows)
+            statements.insert(rows)
             if also is not None:
                 also()
         else:
@@ -55,14 +55,14 @@ def _written_before(job: Job, last: int, state: str) -> list[JobEvent]:
 def write(job: Job, happened: Sequence[EventData]) -> list[News]:
     """Rows for events whose numbers, up to `job.seq`, the caller's UPDATE has taken in this transaction."""
     rows = _rows(job, job.seq - len(happened) + 1, happened)
-    _insert(rows)
+    statements.insert(rows)
     return _news(job, rows)
 
 
 def write_each(jobs: Sequence[Job], event: str) -> list[News]:
     """The same event, without fields, for many jobs whose `seq` is its number."""
     rows = [row for job in jobs for row in _rows(job, job.seq, [(event, {})])]
-    _insert(rows)
+    statements.insert(rows)
     return [piece for job, row in zip(jobs, rows, strict=True) for piece in _news(job, [row])]
 
 
@@ -72,13 +72,6 @@ def _rows(job: Job, first: int, happened: Sequence[EventData]) -> list[JobEvent]
         JobEvent(job=job, seq=first + n, attempt=job.attempt, event=event, data=data, created_at=now)
         for n, (event, data) in enumerate(happened)
     ]
-
-
-def _insert(rows: Sequence[JobEvent]) -> None:
-    if len(rows) == 1:
-        rows[0].save(force_insert=True)  # a third quicker than bulk_create
-    else:
-        JobEvent.objects.bulk_create(rows)
 
 
 def _news(job: Job, rows: Iterable[JobEvent]) -> list[News]:

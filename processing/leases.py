@@ -17,11 +17,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from processing import claiming, doorbell, events, lifecycle
+from processing import doorbell, events, lifecycle, statements
 from processing.errors import LostLease
 from processing.events import EventData, News
 from processing.lifecycle import JobState
 from processing.models import Artifact, Job
+from processing.statements import NOW
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def lease() -> Any:
 def claim(worker_id: uuid.UUID, queues: Sequence[str], limit: int) -> tuple[list[Job], list[News]]:
     """Take up to `limit` waiting jobs, best first; each gets a new attempt, a lease and its `started` event."""
     with transaction.atomic():
-        jobs = claiming.take(worker_id, queues, limit, settings.HEADRACE.lease_seconds)
+        jobs = statements.claim(worker_id, queues, limit, settings.HEADRACE.lease_seconds)
         return jobs, events.write_each(jobs, "started")
 
 
@@ -143,7 +144,7 @@ def finish(job: Job, outcome: Outcome, before: Sequence[EventData] = ()) -> list
         error_code=outcome.error_code,
         error_message=outcome.error_message,
         traceback=outcome.traceback,
-        finished_at=Now(),
+        finished_at=NOW,
         lease_until=None,
         **progress,
     )
@@ -195,10 +196,10 @@ def release(job: Job, why: Release, before: Sequence[EventData] = ()) -> list[Ne
     news = events.append(
         job,
         [*before, ("retrying", {"reason": why.reason, "delay_seconds": why.delay_seconds})],
+        also=lambda: _delay(job, why.delay_seconds),
         state=JobState.QUEUED,
         charged=charged,
         traceback=why.traceback,
-        available_at=Now() + timedelta(seconds=why.delay_seconds),
         lease_until=None,
         worker=None,
         progress=None,
@@ -207,6 +208,10 @@ def release(job: Job, why: Release, before: Sequence[EventData] = ()) -> list[Ne
         hint = {"type": "job.available", "queue": job.queue}
         transaction.on_commit(lambda: doorbell.ring(doorbell.queue_group(job.queue), hint))
     return news
+
+
+def _delay(job: Job, seconds: float) -> None:
+    Job.objects.filter(pk=job.pk).update(available_at=Now() + timedelta(seconds=seconds))
 
 
 def requeue_lost() -> list[News]:
