@@ -177,15 +177,13 @@ def _surroundings(folder: str) -> Iterator[None]:
     """The job's own folder as working directory and for temporary files; environment and all else as before, after."""
     before, temporary = dict(os.environ), tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = folder
-    during = dict(os.environ)
     os.chdir(folder)
     try:
         yield
     finally:
         os.chdir("/")
-        if dict(os.environ) != during:
-            os.environ.clear()
-            os.environ.update(before)
+        os.environ.clear()
+        os.environ.update(before)
         tempfile.tempdir = temporary
 
 

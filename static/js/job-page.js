@@ -130,7 +130,6 @@ setInterval(() => !isFinal(job) && update(), 1000);
 update();
 
 byId("cancel").addEventListener("click", () => {
-  job.cancelRequested = true;
   jobs.cancel(id);
   update();
   byId("state").focus();

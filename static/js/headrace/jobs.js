@@ -38,6 +38,8 @@ export class Jobs extends Emitter {
   #later = new Set();
   /** @type {Set<string>} */
   #subscribed = new Set();
+  /** @type {Set<string>} to be cancelled, and not ended yet: a cancel may be lost with its connection */
+  #cancelling = new Set();
   /** @type {Wish[]} */
   #wishes = [];
   #connection;
@@ -82,8 +84,15 @@ export class Jobs extends Emitter {
     return job;
   }
 
-  /** @param {string} id */
+  /**
+   * Cancel a job: now, or as soon as there is a connection.
+   *
+   * @param {string} id
+   */
   cancel(id) {
+    this.#cancelling.add(id);
+    const job = this.#jobs.get(id);
+    if (job) job.cancelRequested = true;
     this.#send("job.cancel", id);
   }
 
@@ -143,6 +152,7 @@ export class Jobs extends Emitter {
     const wish = this.#wishes.find((one) => one.match(message));
     if (!wish && !this.#jobs.has(message.job)) return;
     const job = this.follow(message.job, { state: message });
+    if (this.#cancelling.has(job.id)) job.cancelRequested = true;
     wish?.resolve(job);
     this.#tell(job);
   }
@@ -163,6 +173,7 @@ export class Jobs extends Emitter {
 
   /** @param {Job} job */
   #tell(job) {
+    if (isFinal(job)) this.#cancelling.delete(job.id);
     if (isFinal(job) && job.seen >= job.known && this.#subscribed.delete(job.id)) {
       this.#send("job.unsubscribe", job.id, false);
       this.#fill();
@@ -174,6 +185,7 @@ export class Jobs extends Emitter {
   #drop(id) {
     this.#subscribed.delete(id);
     this.#later.delete(id);
+    this.#cancelling.delete(id);
   }
 
   /** Subscribe to what waits, as far as the server allows; a few are left for the jobs of uploads. */
@@ -189,11 +201,12 @@ export class Jobs extends Emitter {
     }
   }
 
-  /** A new socket knows of no subscription. */
+  /** A new socket knows of no subscription, and the old one may have taken a cancel with it. */
   #again() {
     for (const id of this.#subscribed) this.#later.add(id);
     this.#subscribed.clear();
     this.#fill();
+    for (const id of this.#cancelling) this.#send("job.cancel", id);
   }
 
   #dropped() {

@@ -92,14 +92,8 @@ export class Store extends Emitter {
   cancel(item) {
     if (item.unfinished && !item.upload) this.#giveUp(item, item.unfinished);
     else if (item.upload && !item.upload.ended) item.upload.abort();
-    else if (item.job) this.#cancelJob(item.job);
+    else if (item.job) this.jobs.cancel(item.job.id);
     this.#changed(item);
-  }
-
-  /** @param {Job} job */
-  #cancelJob(job) {
-    job.cancelRequested = true;
-    this.jobs.cancel(job.id);
   }
 
   /**

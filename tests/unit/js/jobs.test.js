@@ -116,3 +116,41 @@ test("without a connection it says so at once", async () => {
   const { jobs } = begin();
   await assert.rejects(jobs.retry("a"), (error) => error.code === "offline");
 });
+
+test("a cancel wished while there is no connection is sent once there is one", () => {
+  const { newest, jobs } = begin();
+  const job = jobs.follow("a", { token: "t" });
+  jobs.cancel("a");
+  newest().welcome();
+  assert.deepEqual(newest().sent("job.cancel"), [{ type: "job.cancel", job: "a", token: "t" }]);
+  newest().say(state("a", "running", 2));
+  assert.equal(job.cancelRequested, true, "the state is from before the cancel");
+});
+
+test("a cancel that may have been lost with its connection is sent again, until the job has ended", () => {
+  const { connection, newest, jobs } = begin();
+  newest().welcome();
+  jobs.follow("a");
+  newest().say(state("a", "running", 0));
+  jobs.cancel("a");
+  newest().break();
+  connection.retryNow();
+  newest().welcome();
+  assert.equal(newest().sent("job.cancel").length, 1);
+  newest().say(event("a", 1, "cancelled"));
+  newest().break();
+  connection.retryNow();
+  newest().welcome();
+  assert.equal(newest().sent("job.cancel").length, 0);
+});
+
+test("a cancel of what the server does not know is not sent again", () => {
+  const { connection, newest, jobs } = begin();
+  newest().welcome();
+  jobs.cancel("a");
+  newest().say({ type: "error", job: "a", code: "not_found", message: "There is no such job." });
+  newest().break();
+  connection.retryNow();
+  newest().welcome();
+  assert.equal(newest().sent("job.cancel").length, 0);
+});

@@ -100,6 +100,12 @@ def test_surroundings_are_put_back(run: Any) -> None:
     assert __import__("logging").getLogger().handlers == handlers
 
 
+def test_the_folder_is_forgotten_by_a_job_that_touches_nothing(run: Any) -> None:
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    run("empty", Line())
+    assert (os.environ.get("TMPDIR"), tempfile.tempdir) == before
+
+
 def test_texts_are_cut_and_kept_storable() -> None:
     assert child_job._cut("a" * 5000) == "a" * 3999 + "…"
     assert child_job._cut("nul \x00") == "nul \ufffd"
